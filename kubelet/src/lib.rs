@@ -1,1 +1,9 @@
-//! kubelet
+//! The node agent: registers its node, runs the pods bound to it over CRI v1 and reports their state.
+//!
+//! Watches pods of its node and the config maps, secrets and services that they refer to; writes pod status, node
+//! status, a Lease and events. Everything it needs to know survives in the API and in the runtime (labels and
+//! annotations of sandboxes and containers), so the process may be killed at any moment: the next one adopts what runs.
+//!
+//! Must not know: the store, the API server's internals, which runtime answers on the CRI socket.
+
+pub mod pods;
