@@ -1,0 +1,5 @@
+//! Kinds of the batch group.
+
+pub mod cron_job;
+pub mod job;
+pub mod schedule;

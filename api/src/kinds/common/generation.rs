@@ -1,0 +1,109 @@
+//! Status and `metadata.generation`: what survives a write of the main resource and of the status subresource.
+
+use serde_json::{Map, Value};
+
+/// Removes what a client may not set on create.
+pub fn drop_status(obj: &mut Value) {
+    if let Some(map) = obj.as_object_mut() {
+        map.remove("status");
+    }
+}
+
+/// Sets `metadata.generation` to 1, the generation of every new object that counts them.
+pub fn start(obj: &mut Value) {
+    set_generation(obj, 1);
+}
+
+/// Puts the old object's status into the new one (main resource update).
+pub fn keep_status(new: &mut Value, old: &Value) {
+    carry(new, old, "status");
+}
+
+/// Raises `metadata.generation` by one when anything but metadata and status differs, and keeps it otherwise. A client's own
+/// value never matters.
+pub fn advance(new: &mut Value, old: &Value) {
+    let changed = desired(new).ne(desired(old));
+    let current = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+    set_generation(new, if changed { current.saturating_add(1) } else { current });
+}
+
+/// Keeps everything of `old` but `status`, `metadata.managedFields` and `metadata.resourceVersion` (status subresource update).
+pub fn keep_all_but_status(new: &mut Value, old: &Value) {
+    let mut kept = old.clone();
+    carry(&mut kept, new, "status");
+    keep_write_metadata(&mut kept, new);
+    *new = kept;
+}
+
+/// As [`keep_all_but_status`], but labels and annotations and the like may change: only `spec` comes from `old`, as for the
+/// kinds whose status strategy upstream guards no more than that.
+pub fn keep_spec(new: &mut Value, old: &Value) {
+    carry(new, old, "spec");
+}
+
+/// Copies `resourceVersion` and `managedFields` of a request onto an object that otherwise stays as stored.
+pub fn keep_write_metadata(kept: &mut Value, request: &Value) {
+    let Some(target) = kept.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    for field in ["resourceVersion", "managedFields"] {
+        match request.get("metadata").and_then(|m| m.get(field)) {
+            Some(value) => target.insert(field.to_owned(), value.clone()),
+            None => target.remove(field),
+        };
+    }
+}
+
+/// Makes a top-level field of `new` what it is in `old`, absence included.
+pub fn carry(new: &mut Value, old: &Value, field: &str) {
+    let Some(map) = new.as_object_mut() else { return };
+    match old.get(field) {
+        Some(value) => map.insert(field.to_owned(), value.clone()),
+        None => map.remove(field),
+    };
+}
+
+fn set_generation(obj: &mut Value, generation: i64) {
+    let Some(map) = obj.as_object_mut() else { return };
+    let metadata = map.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    let Some(metadata) = metadata.as_object_mut() else { return };
+    if generation == 0 {
+        metadata.remove("generation");
+    } else {
+        metadata.insert("generation".to_owned(), generation.into());
+    }
+}
+
+/// The fields that say what is wanted, in name order.
+fn desired(obj: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    const NOT_DESIRED: &[&str] = &["apiVersion", "kind", "metadata", "status"];
+    let mut fields: Vec<_> = obj.as_object().into_iter().flatten().filter(|(k, _)| !NOT_DESIRED.contains(&k.as_str())).collect();
+    fields.sort_by_key(|(k, _)| *k);
+    fields.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn generation_counts_changes_of_the_desired_state_only() {
+        let old = json!({"metadata": {"generation": 4}, "spec": {"a": 1}, "status": {"x": 1}});
+        let mut new = json!({"metadata": {"generation": 9, "labels": {"l": "1"}}, "spec": {"a": 1}});
+        keep_status(&mut new, &old);
+        advance(&mut new, &old);
+        assert_eq!(new, json!({"metadata": {"generation": 4, "labels": {"l": "1"}}, "spec": {"a": 1}, "status": {"x": 1}}));
+        let mut new = json!({"metadata": {}, "spec": {"a": 2}});
+        advance(&mut new, &old);
+        assert_eq!(new["metadata"]["generation"], 5);
+    }
+
+    #[test]
+    fn status_update_keeps_everything_else() {
+        let old = json!({"metadata": {"name": "a", "labels": {"l": "1"}, "resourceVersion": "4"}, "spec": {"a": 1}, "status": {"x": 1}});
+        let mut new = json!({"metadata": {"name": "a", "resourceVersion": "4"}, "spec": {"a": 2}, "status": {"x": 2}});
+        keep_all_but_status(&mut new, &old);
+        assert_eq!(new["spec"]["a"], 1);
+        assert_eq!(new["status"]["x"], 2);
+        assert_eq!(new["metadata"]["labels"]["l"], "1");
+    }
+}

@@ -1,0 +1,24 @@
+//! Behaviour of kinds: defaults, what a client may set, validation, printer columns, selectable fields, deletion.
+//!
+//! Owns everything the request pipeline must know about one kind beyond its schema. Each kind is one file
+//! (`kinds/<group>/<kind>.rs`) with a type that implements [`Strategy`], and one row in [`table`]. Pieces that several
+//! kinds share (pod template, selectors, object metadata) are in [`common`] and [`podspec`].
+//!
+//! Everything here is a pure function of `serde_json::Value`s: time comes in through [`Context`], and HTTP, storage and
+//! authorisation are unknown to it.
+
+pub mod common;
+pub mod podspec;
+pub mod printing;
+pub mod scale;
+pub mod strategy;
+pub mod table;
+
+pub mod apps;
+pub mod autoscaling;
+pub mod batch;
+pub mod core;
+pub mod policy;
+
+pub use scale::ScalePaths;
+pub use strategy::{Column, Context, DeletePolicy, NAME_AND_AGE, Plain, Strategy, create_errors, status_errors, update_errors};

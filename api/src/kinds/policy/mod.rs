@@ -1,0 +1,4 @@
+//! Kinds of the policy group.
+
+pub mod eviction;
+pub mod pod_disruption_budget;
