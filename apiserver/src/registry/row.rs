@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use corvette_api::gvk::{GroupKind, GroupResource, GroupVersionKind, GroupVersionResource};
+use corvette_api::gvk::{GroupKind, GroupResource, GroupVersionKind, GroupVersionResource, join_api_version};
 use corvette_api::kinds::Strategy;
 use serde_json::Value;
 
@@ -195,7 +195,7 @@ impl Storage {
     /// Returns the stored objects' `apiVersion`.
     #[must_use]
     pub fn api_version(&self) -> String {
-        api_version(&self.group, &self.version)
+        join_api_version(&self.group, &self.version)
     }
 }
 
@@ -444,12 +444,6 @@ fn set_type(object: &mut Value, api_version: String, kind: &str) {
         map.insert("apiVersion".to_owned(), Value::String(api_version));
         map.insert("kind".to_owned(), Value::String(kind.to_owned()));
     }
-}
-
-/// Returns `apiVersion` of a group and version: `v1`, `apps/v1`.
-#[must_use]
-pub(crate) fn api_version(group: &str, version: &str) -> String {
-    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
 /// Returns the schema definition name of a built-in kind, `io.k8s.api.apps.v1.Deployment`.

@@ -3,12 +3,11 @@
 //! Adding a resource is adding a row here (and, when it has behaviour, a row in `corvette_api::kinds::table`). The order
 //! within a group and version is the alphabetical one that discovery shows.
 
-use corvette_api::gvk::GroupVersionKind;
+use corvette_api::gvk::{GroupVersionKind, join_api_version};
 use corvette_api::kinds::table::find as strategy;
 
 use super::row::{
-    Backing, Row, Scope, Storage, StrategyRef, Subresource, SubresourceKind, Verb, Verbs, Virtual, api_version,
-    definition_name,
+    Backing, Row, Scope, Storage, StrategyRef, Subresource, SubresourceKind, Verb, Verbs, Virtual, definition_name,
 };
 use Scope::{Cluster, Namespaced};
 use Sub::{Plain, Typed};
@@ -316,7 +315,7 @@ fn build(entry: &Entry) -> Row {
         backing,
         strategy: StrategyRef::Static(strategy(stored_group, entry.kind)),
         subresources: entry.subs.iter().map(|sub| build_sub(entry, *sub)).collect(),
-        api_version: api_version(entry.group, entry.version).into(),
+        api_version: join_api_version(entry.group, entry.version).into(),
         group,
         version,
         kind,
