@@ -7,3 +7,5 @@
 //! Must not know: the store, the API server's internals, which runtime answers on the CRI socket.
 
 pub mod pods;
+
+pub mod cri;

@@ -241,9 +241,12 @@ impl Runtime {
             ..Default::default()
         };
         let mut client = self.runtime.clone();
-        call("UpdateContainerResources", TIMEOUT, message, |r| async move {
-            client.update_container_resources(r).await
-        })
+        call(
+            "UpdateContainerResources",
+            TIMEOUT,
+            message,
+            |r| async move { client.update_container_resources(r).await },
+        )
         .await
         .map(drop)
     }
@@ -283,16 +286,14 @@ where
 {
     let mut request = tonic::Request::new(message);
     request.set_timeout(deadline);
-    let expired = || tonic::Status::deadline_exceeded("context deadline exceeded");
+    let expired = || Error::from_status(name, &tonic::Status::deadline_exceeded("context deadline exceeded"));
+    let started = tokio::time::Instant::now();
     match tokio::time::timeout(deadline, send(request)).await {
         Ok(Ok(response)) => Ok(response.into_inner()),
         // The transport's own timer runs to the same deadline and calls its expiry a cancellation.
-        Ok(Err(status)) if status.code() == tonic::Code::Cancelled => {
-            let timed_out = std::error::Error::source(&status).is_some_and(|e| e.is::<tonic::TimeoutExpired>());
-            Err(Error::from_status(name, &if timed_out { expired() } else { status }))
-        }
+        Ok(Err(status)) if status.code() == tonic::Code::Cancelled && started.elapsed() >= deadline => Err(expired()),
         Ok(Err(status)) => Err(Error::from_status(name, &status)),
-        Err(_) => Err(Error::from_status(name, &expired())),
+        Err(_) => Err(expired()),
     }
 }
 
@@ -326,12 +327,16 @@ mod tests {
         assert!(error.message().contains("No such file"), "{error}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_silent_runtime_runs_into_the_deadline() {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("s");
         let _listener = tokio::net::UnixListener::bind(&socket).unwrap();
-        let error = Runtime::connect(&socket).version().await.expect_err("nobody answers");
+        let mut client = Runtime::connect(&socket).runtime;
+        let message = VersionRequest::default();
+        let answer =
+            call("Version", Duration::from_millis(10), message, |r| async move { client.version(r).await }).await;
+        let error = answer.expect_err("nobody answers");
         assert!(matches!(error, Error::DeadlineExceeded(_)), "{error:?}");
     }
 }
