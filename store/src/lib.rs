@@ -9,9 +9,13 @@
 //! in order, or ends with [`Error::Compacted`]; a revision that was seen is never given again.
 
 mod error;
+mod limits;
+mod range;
+pub mod sqlite;
 mod types;
 
 pub use error::{Error, Result};
+use limits::{MAX_VALUE, check_size};
 pub use types::{
     Change, Event, EventKind, Expect, KeyValue, ListOptions, Page, Progress, Revision, Store, TxnOutcome, Watch, WatchBatch,
 };
