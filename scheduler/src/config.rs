@@ -1,0 +1,33 @@
+//! What can be set.
+
+use std::time::Duration;
+
+/// Configures the scheduler. Defaults are upstream's (`pkg/scheduler/apis/config/v1/defaults.go`).
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Pods whose `spec.schedulerName` equals this are ours.
+    pub scheduler_name: String,
+    /// Delay before a pod that did not fit is tried again, doubled on every further try.
+    pub initial_backoff: Duration,
+    /// Upper bound of that delay.
+    pub max_backoff: Duration,
+    /// A pod that no event has moved is tried again after this time.
+    pub unschedulable_flush: Duration,
+    /// How many bindings may be under way at once; the next cycle waits when all are taken.
+    pub parallel_binds: usize,
+    /// Identity in the leader election lease; `None` runs without election (one process alone).
+    pub leader_identity: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            scheduler_name: "default-scheduler".to_owned(),
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(10),
+            unschedulable_flush: Duration::from_secs(300),
+            parallel_binds: 32,
+            leader_identity: None,
+        }
+    }
+}
