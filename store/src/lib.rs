@@ -9,6 +9,7 @@
 //! in order, or ends with [`Error::Compacted`]; a revision that was seen is never given again.
 
 mod error;
+pub mod etcd;
 mod limits;
 mod range;
 pub mod sqlite;
