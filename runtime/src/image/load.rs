@@ -36,7 +36,13 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Programs are missing or failed, or containerd does not answer.
+    /// No containerd listens.
+    #[error("nothing answers on {}: is the cluster running? Start it with `corvette up`", socket.display())]
+    NotRunning {
+        /// The socket that was tried.
+        socket: PathBuf,
+    },
+    /// Programs are missing or failed.
     #[error(transparent)]
     Runtime(#[from] containerd::Error),
 }
@@ -45,9 +51,13 @@ pub enum Error {
 /// behind `socket`, and gives the full names (`docker.io/library/x:tag`) under which pods find the images.
 ///
 /// # Errors
-/// [`Error::Archive`] for a file that is no image archive; [`Error::Runtime`] when the import fails.
+/// [`Error::Archive`] for a file that is no image archive; [`Error::NotRunning`] without containerd;
+/// [`Error::Runtime`] when the import fails.
 pub async fn load(socket: &Path, file: &Path) -> Result<Vec<String>, Error> {
     let programs = Programs::find()?;
+    if tokio::net::UnixStream::connect(socket).await.is_err() {
+        return Err(Error::NotRunning { socket: socket.to_owned() });
+    }
     let path = file.to_owned();
     let read = tokio::task::spawn_blocking(move || archive::naming_files(&path)).await;
     let files = read.map_err(io::Error::other).and_then(|files| files).map_err(|source| match source.kind() {
