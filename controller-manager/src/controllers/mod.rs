@@ -1,0 +1,5 @@
+//! The controllers: one folder and one row of the table each.
+
+mod replicaset;
+mod shared;
+pub mod table;
