@@ -3,6 +3,7 @@
 //! Objects are [`serde_json::Value`]s. Everything here is a synchronous function of values: no IO, no clock, no
 //! randomness, no knowledge of HTTP or of storage. Messages and reasons that a client can see are upstream's.
 
+pub mod decode;
 pub mod field;
 pub mod fields;
 pub mod gvk;
@@ -13,5 +14,7 @@ pub mod meta;
 pub mod names;
 pub mod quantity;
 pub mod quote;
+pub mod schema;
 pub mod status;
 pub mod time;
+pub mod yaml;

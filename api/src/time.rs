@@ -10,10 +10,14 @@ pub use duration::HumanDuration;
 const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
+const LAYOUT: &str = "2006-01-02T15:04:05Z07:00";
+const LAYOUT_MICRO: &str = "2006-01-02T15:04:05.000000Z07:00";
+
 /// A time that cannot be read. The message is that of Go's `time.Parse`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("parsing time {} as \"2006-01-02T15:04:05Z07:00\": cannot parse {} as \"{element}\"", crate::quote::quote(.text), crate::quote::quote(.rest))]
+#[error("parsing time {} as \"{layout}\": cannot parse {} as \"{element}\"", crate::quote::quote(.text), crate::quote::quote(.rest))]
 pub struct ParseError {
+    layout: &'static str,
     text: String,
     rest: String,
     element: &'static str,
@@ -35,9 +39,28 @@ pub fn format_micro(at: Timestamp) -> String {
 /// # Errors
 /// [`ParseError`] when the text is not RFC 3339.
 pub fn parse(text: &str) -> Result<Timestamp, ParseError> {
-    let fail = |rest: &str, element| ParseError { text: text.to_owned(), rest: rest.to_owned(), element };
-    check_shape(text).map_err(|(at, element)| fail(text.get(at..).unwrap_or_default(), element))?;
-    text.parse().map_err(|_| fail(text, "2006"))
+    check_shape(text).map_err(|(at, element)| failure(LAYOUT, text, at, element))?;
+    text.parse().map_err(|_| failure(LAYOUT, text, 0, "2006"))
+}
+
+/// Parses a `MicroTime`: RFC 3339 with exactly six digits after the seconds.
+///
+/// # Errors
+/// [`ParseError`] when the text is none.
+pub fn parse_micro(text: &str) -> Result<Timestamp, ParseError> {
+    const FRACTION: usize = "2006-01-02T15:04:05".len();
+    check_shape(text).map_err(|(at, element)| failure(LAYOUT_MICRO, text, at, element))?;
+    let digits = text.bytes().skip(FRACTION + 1).take_while(u8::is_ascii_digit).count();
+    match (text.as_bytes().get(FRACTION), digits) {
+        (Some(b'.'), 6) => {}
+        (Some(b'.'), 7..) => return Err(failure(LAYOUT_MICRO, text, FRACTION + 7, "Z07:00")),
+        _ => return Err(failure(LAYOUT_MICRO, text, FRACTION, ".000000")),
+    }
+    text.parse().map_err(|_| failure(LAYOUT_MICRO, text, 0, "2006"))
+}
+
+fn failure(layout: &'static str, text: &str, at: usize, element: &'static str) -> ParseError {
+    ParseError { layout, text: text.to_owned(), rest: text.get(at..).unwrap_or_default().to_owned(), element }
 }
 
 /// Returns the time since `from`, never negative.
@@ -98,5 +121,11 @@ mod tests {
             parse("x").unwrap_err().to_string(),
             "parsing time \"x\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"x\" as \"2006\""
         );
+        assert_eq!(format_micro(parse_micro("2024-05-01T12:00:00.123456+02:00").unwrap()), "2024-05-01T10:00:00.123456Z");
+        assert_eq!(
+            parse_micro("2024-05-01T12:00:00Z").unwrap_err().to_string(),
+            "parsing time \"2024-05-01T12:00:00Z\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"Z\" as \".000000\""
+        );
+        assert!(parse_micro("2024-05-01T12:00:00.1234567Z").is_err() && parse_micro("2024-05-01T12:00:00.12Z").is_err());
     }
 }

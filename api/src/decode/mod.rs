@@ -1,0 +1,134 @@
+//! Turns request bodies into values that fit their type.
+//!
+//! Two steps: [`json`] parses and finds duplicate keys; [`typed`] walks the value along the schema, refuses wrong types, removes
+//! unknown fields and nulls, and puts quantities, times and base64 into canonical form. What a strict client must be told
+//! (unknown and duplicate fields) is collected, not refused: the caller knows the client's `fieldValidation`.
+
+mod frame;
+mod json;
+mod scalar;
+mod syntax;
+mod walk;
+
+use serde_json::Value;
+
+pub use json::json;
+
+use crate::gvk::GroupVersionKind;
+use crate::schema::Def;
+use crate::status::{self, Status};
+
+/// A body that cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The body is no JSON or YAML.
+    #[error("couldn't get version/kind; json parse error: {0}")]
+    Syntax(String),
+    /// A value has the wrong type, or a form its type does not allow.
+    #[error("{0}")]
+    Type(String),
+}
+
+/// A body that was parsed, not yet checked against a type.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parsed {
+    /// The value; of a duplicate key the last one.
+    pub value: Value,
+    /// `duplicate field "spec.x"` for each key that occurs twice, or the equivalent for YAML.
+    pub strict: Vec<String>,
+}
+
+/// A value that fits its type.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decoded {
+    /// The value without unknown fields and nulls.
+    pub value: Value,
+    /// `unknown field "spec.foo"`, `duplicate field "spec.x"`: duplicates first.
+    pub strict: Vec<String>,
+}
+
+/// Most strict errors that are reported for one body.
+const STRICT_LIMIT: usize = 100;
+
+/// Checks a parsed value against a definition.
+///
+/// # Errors
+/// [`Error::Type`] when a value has the wrong type.
+pub fn typed(def: &Def, parsed: Parsed) -> Result<Decoded, Error> {
+    let Parsed { mut value, mut strict } = parsed;
+    walk::object(def, &mut value, &mut strict)?;
+    Ok(Decoded { value, strict })
+}
+
+/// Checks a value against a definition in place and returns the unknown fields it removed.
+///
+/// # Errors
+/// [`Error::Type`] when a value has the wrong type; the value is then half checked.
+pub fn in_place(def: &Def, value: &mut Value) -> Result<Vec<String>, Error> {
+    let mut strict = Vec::new();
+    walk::object(def, value, &mut strict)?;
+    Ok(strict)
+}
+
+/// Checks a value that stands in a field called `field` of an object (for example `metadata` of a custom resource).
+///
+/// # Errors
+/// [`Error::Type`] when a value has the wrong type; the value is then half checked.
+pub fn in_place_at(def: &Def, field: &str, value: &mut Value) -> Result<Vec<String>, Error> {
+    let mut strict = Vec::new();
+    walk::object_at(def, field, value, &mut strict)?;
+    Ok(strict)
+}
+
+/// Parses JSON and checks it against a definition.
+///
+/// # Errors
+/// [`Error`] when the body is no JSON or a value has the wrong type.
+pub fn json_as(def: &Def, body: &[u8]) -> Result<Decoded, Error> {
+    typed(def, json(body)?)
+}
+
+/// Parses YAML (one document) and checks it against a definition.
+///
+/// # Errors
+/// [`Error`] when the body is no YAML (with line and column) or a value has the wrong type.
+pub fn yaml_as(def: &Def, body: &[u8]) -> Result<Decoded, Error> {
+    typed(def, yaml(body)?)
+}
+
+/// Parses YAML (one document).
+///
+/// # Errors
+/// [`Error::Syntax`] with line and column when the body is no YAML.
+pub fn yaml(body: &[u8]) -> Result<Parsed, Error> {
+    let text = std::str::from_utf8(body).map_err(|e| Error::Syntax(format!("yaml: invalid UTF-8 at offset {}", e.valid_up_to())))?;
+    crate::yaml::parse(text).map_err(|e| Error::Syntax(e.to_string()))
+}
+
+/// Says that strict decoding failed, as upstream words it.
+pub fn strict_message(strict: &[String]) -> String {
+    format!("strict decoding error: {}", strict.join(", "))
+}
+
+/// Makes the 400 for a body of a known kind that does not decode: `Deployment in version "v1" cannot be handled as a Deployment: …`.
+pub fn cannot_be_handled(gvk: &GroupVersionKind, wanted_kind: &str, detail: impl std::fmt::Display) -> Status {
+    let version = crate::quote::quote(&gvk.version);
+    status::bad_request(format!("{} in version {version} cannot be handled as a {wanted_kind}: {detail}", gvk.kind))
+}
+
+/// Makes the 400 for a body whose kind cannot be told: `the object provided is unrecognized (must be of type Pod): …`.
+pub fn unrecognized(wanted_kind: &str, detail: impl std::fmt::Display, body: &[u8]) -> Status {
+    let summary = summarize(body);
+    status::bad_request(format!("the object provided is unrecognized (must be of type {wanted_kind}): {detail} ({summary})"))
+}
+
+fn summarize(body: &[u8]) -> String {
+    const LIMIT: usize = 30;
+    let head = body.get(..LIMIT).unwrap_or(body);
+    let more = if body.len() > LIMIT { " ..." } else { "" };
+    match head.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(head)),
+        Some(_) => format!("{}{more}", head.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+    }
+}
