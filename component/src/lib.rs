@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod clock;
 pub mod files;
 pub mod health;
+pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod pki;
