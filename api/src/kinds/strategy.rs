@@ -94,9 +94,10 @@ pub trait Strategy: Send + Sync + 'static {
     /// desired state changed.
     fn prepare_update(&self, _cx: &Context, _new: &mut Value, _old: &Value) {}
 
-    /// For the status subresource: everything but status (and `metadata.managedFields`, `resourceVersion`) comes from `old`.
+    /// For the status subresource: everything but metadata and status comes from `old`. (Custom resources take status alone:
+    /// [`generation::keep_all_but_status`].)
     fn prepare_status_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_all_but_status(new, old);
+        generation::keep_desired(new, old);
     }
 
     /// Finds everything wrong with a new object, metadata aside.
@@ -172,6 +173,12 @@ pub trait Strategy: Send + Sync + 'static {
     /// Whether finalizers without a domain are refused unless they are standard ones; custom resources allow any.
     fn wants_qualified_finalizers(&self) -> bool {
         true
+    }
+
+    /// The strategy for updates through a subresource that writes the object itself, other than `status` and `scale`
+    /// (`ephemeralcontainers`, `resize`).
+    fn subresource(&self, _name: &str) -> Option<&'static dyn Strategy> {
+        None
     }
 
     /// Where the scale subresource finds its numbers; `None` when the kind has no such subresource.

@@ -1,4 +1,6 @@
 //! Kinds of the autoscaling group.
 
 pub mod horizontal_pod_autoscaler;
+pub mod hpa_conversion;
+pub mod hpa_validation;
 pub mod scale;

@@ -2,4 +2,5 @@
 
 pub mod cron_job;
 pub mod job;
+pub mod job_validation;
 pub mod schedule;

@@ -11,7 +11,7 @@ pub fn drop_status(obj: &mut Value) {
 
 /// Sets `metadata.generation` to 1, the generation of every new object that counts them.
 pub fn start(obj: &mut Value) {
-    set_generation(obj, 1);
+    set(obj, 1);
 }
 
 /// Puts the old object's status into the new one (main resource update).
@@ -24,7 +24,7 @@ pub fn keep_status(new: &mut Value, old: &Value) {
 pub fn advance(new: &mut Value, old: &Value) {
     let changed = desired(new).ne(desired(old));
     let current = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
-    set_generation(new, if changed { current.saturating_add(1) } else { current });
+    set(new, if changed { current.saturating_add(1) } else { current });
 }
 
 /// Keeps everything of `old` but `status`, `metadata.managedFields` and `metadata.resourceVersion` (status subresource update).
@@ -35,10 +35,25 @@ pub fn keep_all_but_status(new: &mut Value, old: &Value) {
     *new = kept;
 }
 
-/// As [`keep_all_but_status`], but labels and annotations and the like may change: only `spec` comes from `old`, as for the
-/// kinds whose status strategy upstream guards no more than that.
-pub fn keep_spec(new: &mut Value, old: &Value) {
-    carry(new, old, "spec");
+/// Keeps everything of `old` but metadata and status: what most kinds do on the status subresource, where labels and
+/// annotations may change too.
+pub fn keep_desired(new: &mut Value, old: &Value) {
+    const FROM_REQUEST: &[&str] = &["apiVersion", "kind", "metadata", "status"];
+    let mut fields: Vec<String> = Vec::new();
+    for obj in [&*new, old] {
+        fields.extend(obj.as_object().into_iter().flatten().map(|(k, _)| k.clone()));
+    }
+    for field in fields.iter().filter(|f| !FROM_REQUEST.contains(&f.as_str())) {
+        carry(new, old, field);
+    }
+}
+
+/// Makes a field of `metadata` what it is in `old`, absence included.
+pub fn carry_metadata(new: &mut Value, old: &Value, field: &str) {
+    let stored = old.get("metadata").unwrap_or(&Value::Null);
+    if let Some(metadata) = new.get_mut("metadata") {
+        carry(metadata, stored, field);
+    }
 }
 
 /// Copies `resourceVersion` and `managedFields` of a request onto an object that otherwise stays as stored.
@@ -61,7 +76,8 @@ pub fn carry(new: &mut Value, old: &Value, field: &str) {
     };
 }
 
-fn set_generation(obj: &mut Value, generation: i64) {
+/// Sets `metadata.generation`; 0 removes it.
+pub fn set(obj: &mut Value, generation: i64) {
     let Some(map) = obj.as_object_mut() else { return };
     let metadata = map.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
     let Some(metadata) = metadata.as_object_mut() else { return };

@@ -79,6 +79,24 @@ pub fn validate_update(new: &Value, old: &Value, _namespaced: bool) -> Errors {
     errs
 }
 
+/// Puts into an update what only the system may set: uid when the client left it out, creation time, and a running deletion.
+/// The pipeline calls it before [`validate_update`].
+pub fn keep_system_fields(new: &mut Value, old: &Value) {
+    let stored = old.get("metadata").unwrap_or(&Value::Null);
+    let Some(meta) = new.get_mut("metadata").filter(|m| m.is_object()) else { return };
+    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        let Some(value) = stored.get(field).filter(|v| !v.is_null()) else { continue };
+        match field {
+            "creationTimestamp" | "deletionTimestamp" => values::set(meta, field, value.clone()),
+            _ => values::fill(meta, field, value.clone()),
+        }
+    }
+    if values::is_unset(stored.get("deletionTimestamp")) {
+        values::remove(meta, "deletionTimestamp");
+        values::remove(meta, "deletionGracePeriodSeconds");
+    }
+}
+
 /// Adds "field is immutable" when a value differs from what is stored.
 pub fn immutable(at: &At<'_>, old: Option<&Value>, errs: &mut Errors) {
     if !values::same(at.value, old) {

@@ -1,0 +1,149 @@
+//! HorizontalPodAutoscaler. Stored as `autoscaling/v2`; v1 is translated.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{hpa_conversion, hpa_validation};
+use crate::field::Errors;
+use crate::kinds::common::generation;
+use crate::kinds::common::values::{ensure, fill, fill_zero, int, is_unset, is_zero, list, set, text};
+use crate::kinds::printing::{self, NONE, UNKNOWN, UNSET};
+use crate::kinds::strategy::{Column, Context, Strategy};
+use crate::quantity::Quantity;
+
+/// The strategy of HorizontalPodAutoscaler.
+pub struct HorizontalPodAutoscaler;
+
+/// How many metrics are printed before the rest is counted.
+const SHOWN_METRICS: usize = 2;
+
+const COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::new("Reference", "string", "What is scaled."),
+    Column::new("Targets", "string", "Current and wanted values of the metrics."),
+    Column::new("MinPods", "string", "The lower limit for the number of pods."),
+    Column::new("MaxPods", "string", "The upper limit for the number of pods."),
+    Column::new("Replicas", "integer", "The current number of pods."),
+    Column::AGE,
+];
+
+impl Strategy for HorizontalPodAutoscaler {
+    fn default(&self, obj: &mut Value) {
+        let Some(spec) = ensure(obj, "spec") else { return };
+        fill(spec, "minReplicas", 1);
+        if is_zero(spec.get("metrics")) {
+            set(
+                spec,
+                "metrics",
+                json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]),
+            );
+        }
+        if is_unset(spec.get("behavior")) {
+            return;
+        }
+        let Some(behavior) = ensure(spec, "behavior") else { return };
+        if let Some(up) = ensure(behavior, "scaleUp") {
+            fill(up, "stabilizationWindowSeconds", 0);
+            fill(up, "selectPolicy", "Max");
+            let policies =
+                json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
+            fill_zero(up, "policies", policies);
+        }
+        if let Some(down) = ensure(behavior, "scaleDown") {
+            fill(down, "selectPolicy", "Max");
+            fill_zero(down, "policies", json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]));
+        }
+    }
+
+    fn convert(&self, obj: &mut Value, from: &str, to: &str) {
+        match (from, to) {
+            ("v1", "v2") => hpa_conversion::v1_to_v2(obj),
+            ("v2", "v1") => hpa_conversion::v2_to_v1(obj),
+            _ => {}
+        }
+    }
+
+    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
+        generation::start(obj);
+        set(obj, "status", json!({"currentMetrics": null, "desiredReplicas": 0}));
+    }
+
+    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
+        generation::keep_status(new, old);
+        generation::advance(new, old);
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        hpa_validation::validate(obj)
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
+        hpa_validation::validate_status(new)
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        let min = int(obj, "/spec/minReplicas").map_or_else(|| UNSET.to_owned(), |n| n.to_string());
+        vec![
+            printing::name(obj),
+            format!("{}/{}", text(obj, "/spec/scaleTargetRef/kind"), text(obj, "/spec/scaleTargetRef/name")).into(),
+            targets(list(obj, "/spec/metrics"), list(obj, "/status/currentMetrics")).into(),
+            min.into(),
+            int(obj, "/spec/maxReplicas").unwrap_or(0).to_string().into(),
+            int(obj, "/status/currentReplicas").unwrap_or(0).into(),
+            printing::age(obj, now),
+        ]
+    }
+}
+
+/// The field of a metric that holds its source, by its type.
+pub(super) fn source(kind: &str) -> Option<&'static str> {
+    match kind {
+        "Resource" => Some("resource"),
+        "ContainerResource" => Some("containerResource"),
+        "Pods" => Some("pods"),
+        "Object" => Some("object"),
+        "External" => Some("external"),
+        _ => None,
+    }
+}
+
+fn targets(specs: &[Value], statuses: &[Value]) -> String {
+    if specs.is_empty() {
+        return NONE.to_owned();
+    }
+    let shown: Vec<String> =
+        specs.iter().enumerate().take(SHOWN_METRICS).map(|(i, spec)| metric(spec, statuses.get(i))).collect();
+    let more = specs.len().saturating_sub(SHOWN_METRICS);
+    let tail = if more > 0 { format!(" + {more} more...") } else { String::new() };
+    shown.join(", ") + &tail
+}
+
+fn metric(spec: &Value, status: Option<&Value>) -> String {
+    let Some(source) = source(text(spec, "/type")) else { return "<unknown type>".to_owned() };
+    let value = |value: Option<&Value>, field: &str| value.and_then(|v| v.pointer(&format!("/{source}/{field}"))).cloned();
+    let shown = |value: Option<Value>| match value {
+        Some(value) if !value.is_null() => Quantity::from_value(&value).map_or_else(|_| UNKNOWN.to_owned(), |q| q.to_string()),
+        _ => UNKNOWN.to_owned(),
+    };
+    let prefix = if matches!(source, "resource" | "containerResource") {
+        format!("{}: ", text(spec, &format!("/{source}/name")))
+    } else {
+        String::new()
+    };
+    if let Some(utilization) = value(Some(spec), "target/averageUtilization").filter(|v| !v.is_null()) {
+        let current = value(status, "current/averageUtilization").and_then(|v| v.as_i64());
+        let current = current.map_or_else(|| UNKNOWN.to_owned(), |n| format!("{n}%"));
+        return format!("{prefix}{current}/{utilization}%");
+    }
+    let (field, suffix) = if value(Some(spec), "target/averageValue").is_some_and(|v| !v.is_null()) {
+        ("averageValue", if matches!(source, "object" | "external") { " (avg)" } else { "" })
+    } else {
+        ("value", "")
+    };
+    let current = shown(value(status, &format!("current/{field}")));
+    format!("{prefix}{current}/{}{suffix}", shown(value(Some(spec), &format!("target/{field}"))))
+}

@@ -1,0 +1,147 @@
+//! Validation of HorizontalPodAutoscaler (`pkg/apis/autoscaling/validation/validation.go @ v1.36`).
+
+use serde_json::Value;
+
+use super::horizontal_pod_autoscaler::source;
+use crate::field::{At, Errors};
+use crate::kinds::common::checks::{positive, required_choice};
+use crate::kinds::common::selector;
+use crate::names;
+use crate::quantity::Quantity;
+
+/// Validates the spec.
+pub fn validate(obj: &Value) -> Errors {
+    let mut errs = Errors::new();
+    let spec = At::root(obj).child("spec");
+    let (min, max) = (spec.child("minReplicas"), spec.child("maxReplicas"));
+    if min.i64().is_some_and(|n| n < 1) {
+        errs.invalid(&min, "must be greater than or equal to 1");
+    }
+    let most = max.i64().unwrap_or(0);
+    if most < 1 {
+        errs.invalid_value(&max, most, "must be greater than 0");
+    }
+    if min.i64().is_some_and(|least| most < least) {
+        errs.invalid_value(&max, most, "must be greater than or equal to `minReplicas`");
+    }
+    reference(&spec.child("scaleTargetRef"), &mut errs);
+    for metric in spec.child("metrics").items() {
+        self::metric(&metric, &mut errs);
+    }
+    let behavior = spec.child("behavior");
+    for direction in ["scaleUp", "scaleDown"] {
+        rules(&behavior.child(direction), &mut errs);
+    }
+    errs
+}
+
+/// Validates the status.
+pub fn validate_status(obj: &Value) -> Errors {
+    let mut errs = Errors::new();
+    let status = At::root(obj).child("status");
+    for field in ["currentReplicas", "desiredReplicas"] {
+        status.child(field).non_negative(&mut errs);
+    }
+    errs
+}
+
+fn reference(at: &At<'_>, errs: &mut Errors) {
+    for field in ["kind", "name"] {
+        let part = at.child(field);
+        if part.require(errs) {
+            part.check(names::is_path_segment_name, errs);
+        }
+    }
+}
+
+fn metric(at: &At<'_>, errs: &mut Errors) {
+    const TYPES: &[&str] = &["ContainerResource", "External", "Object", "Pods", "Resource"];
+    let kind = at.child("type");
+    if !kind.require(errs) {
+        return;
+    }
+    let Some(field) = source(kind.text()) else {
+        errs.not_supported(&kind, TYPES);
+        return;
+    };
+    let source = at.child(field);
+    if !source.exists() {
+        errs.required_because(&source, format!("must populate information for the given metric source ({})", kind.text()));
+        return;
+    }
+    match field {
+        "resource" | "containerResource" => {
+            if source.child("name").is_empty() {
+                errs.required_because(&source.child("name"), "must specify a resource name");
+            }
+            if field == "containerResource" {
+                source.child("container").require(errs);
+            }
+        }
+        _ => {
+            if field == "object" {
+                reference(&source.child("describedObject"), errs);
+            }
+            let name = source.child("metric").child("name");
+            if name.require(errs) {
+                name.check(names::is_path_segment_name, errs);
+            }
+            selector::validate(&source.child("metric").child("selector"), errs);
+        }
+    }
+    target(&source.child("target"), field, errs);
+}
+
+fn target(at: &At<'_>, source: &str, errs: &mut Errors) {
+    let [value, average, utilization] = ["value", "averageValue", "averageUtilization"].map(|f| at.child(f));
+    required_choice(&at.child("type"), &["AverageValue", "Utilization", "Value"], errs);
+    for quantity in [&value, &average] {
+        let parsed = quantity.value.and_then(|v| Quantity::from_value(v).ok());
+        if parsed.is_some_and(|q| q <= Quantity::ZERO) {
+            errs.invalid(quantity, "must be positive");
+        }
+    }
+    positive(&utilization, errs);
+    match source {
+        "resource" | "containerResource" => match (utilization.exists(), average.exists()) {
+            (true, true) => errs.forbidden(&average, "may not set both a target raw value and a target utilization"),
+            (false, false) => errs.required_because(&utilization, "must set either a target raw value or a target utilization"),
+            _ => {}
+        },
+        "pods" if !average.exists() => errs.required_because(&average, "must specify a positive target averageValue"),
+        "object" | "external" if !value.exists() && !average.exists() => {
+            errs.required_because(&average, "must set either a target value for metric or a per-pod target");
+        }
+        "external" if value.exists() && average.exists() => {
+            errs.forbidden(&value, "may not set both a target value for metric and a per-pod target");
+        }
+        _ => {}
+    }
+}
+
+fn rules(at: &At<'_>, errs: &mut Errors) {
+    const MAX_WINDOW: i64 = 3600;
+    const MAX_PERIOD: i64 = 1800;
+    if !at.exists() {
+        return;
+    }
+    let window = at.child("stabilizationWindowSeconds");
+    window.non_negative(errs);
+    if window.i64().is_some_and(|seconds| seconds > MAX_WINDOW) {
+        errs.invalid(&window, format!("must be less than or equal to {MAX_WINDOW}"));
+    }
+    at.child("selectPolicy").one_of(&["Disabled", "Max", "Min"], errs);
+    let policies = at.child("policies");
+    if policies.is_empty() {
+        errs.required_because(&policies, "must specify at least one Policy");
+    }
+    for policy in policies.items() {
+        required_choice(&policy.child("type"), &["Percent", "Pods"], errs);
+        positive(&policy.child("value"), errs);
+        let period = policy.child("periodSeconds");
+        positive(&period, errs);
+        if period.i64().is_some_and(|seconds| seconds > MAX_PERIOD) {
+            errs.invalid(&period, format!("must be less than or equal to {MAX_PERIOD}"));
+        }
+    }
+}
