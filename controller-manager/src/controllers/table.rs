@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::ReplicationController;
 
-use super::replicaset;
+use super::{deployment, replicaset};
 use crate::framework::{Context, Controller, Queue};
 
 /// One controller.
@@ -20,6 +20,7 @@ pub struct Row {
 
 /// All controllers.
 pub const TABLE: &[Row] = &[
+    Row { name: "deployment-controller", workers: 5, build: deployment::build },
     Row { name: "replicaset-controller", workers: 5, build: replicaset::build::<ReplicaSet> },
     Row { name: "replicationcontroller-controller", workers: 5, build: replicaset::build::<ReplicationController> },
 ];

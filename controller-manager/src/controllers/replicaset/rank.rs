@@ -118,7 +118,7 @@ mod tests {
             let made: Vec<Pod> = pods.iter().enumerate().map(|(n, (ready, node, created))| {
                 pod(&format!("p{n}"), "Running", Some(&node.to_string()), *created, ready.then_some(*created))
             }).collect();
-            let ready: std::collections::HashMap<String, bool> =
+            let ready: HashMap<String, bool> =
                 made.iter().map(|pod| (pod.name_any(), pods::is_ready(pod))).collect();
             let flags: Vec<bool> = order(&made).iter().map(|name| ready[name]).collect();
             prop_assert!(flags.is_sorted(), "{flags:?}");
