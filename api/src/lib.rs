@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod labels;
 pub mod meta;
 pub mod names;
+pub mod patch;
 pub mod quantity;
 pub mod quote;
 pub mod schema;
