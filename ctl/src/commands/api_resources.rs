@@ -1,0 +1,67 @@
+//! `cvctl api-resources`.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::output::{Heading, Style, Table};
+use crate::session::Session;
+
+#[derive(Args)]
+pub struct Flags {
+    /// Limit to resources in the specified API group.
+    #[arg(long)]
+    api_group: Option<String>,
+    /// If false, non-namespaced resources will be returned, otherwise namespaced ones.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    namespaced: Option<bool>,
+    /// Output format: wide or name.
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    output: String,
+    /// Don't print headers.
+    #[arg(long)]
+    no_headers: bool,
+}
+
+pub async fn run(session: &Session, flags: Flags) -> Result<()> {
+    let wide = match flags.output.as_str() {
+        "" | "name" => false,
+        "wide" => true,
+        other => bail!("--output {other} is not available"),
+    };
+    let resources = session.resources().await?;
+    let mut heading = vec!["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"];
+    if wide {
+        heading.extend(["VERBS", "CATEGORIES"]);
+    }
+    let mut table = Table::new(heading);
+    let mut seen = Vec::new();
+    for resource in resources.all() {
+        let key = (resource.group.as_str(), resource.plural.as_str());
+        let wanted = flags.api_group.as_ref().is_none_or(|g| *g == resource.group)
+            && flags.namespaced.is_none_or(|n| n == resource.namespaced);
+        if !wanted || seen.contains(&key) {
+            continue;
+        }
+        seen.push(key);
+        if flags.output == "name" {
+            println!("{}", resource.qualified());
+            continue;
+        }
+        let mut cells = vec![
+            resource.plural.clone(),
+            resource.short.join(","),
+            resource.api_version(),
+            resource.namespaced.to_string(),
+            resource.kind.clone(),
+        ];
+        if wide {
+            cells.extend([resource.verbs.join(","), resource.categories.join(",")]);
+        }
+        table.row(cells);
+    }
+    if flags.output != "name" {
+        let heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
+        print!("{}", table.print(heading, Style::Plain));
+    }
+    Ok(())
+}

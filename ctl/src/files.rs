@@ -1,0 +1,104 @@
+//! Objects from `-f`: files, folders, standard input; YAML with several documents, or JSON; lists are taken apart.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use corvette_api::yaml;
+use serde_json::Value;
+
+/// Endings that files in a folder are taken by.
+const ENDINGS: &[&str] = &["yaml", "yml", "json"];
+
+/// An object and where it came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The file, or `STDIN`.
+    pub source: String,
+    /// The object.
+    pub object: Value,
+}
+
+/// Reads all objects, in order.
+///
+/// # Errors
+/// A file that is not there or does not parse, with line and column; an object without kind.
+pub fn load(names: &[String], recursive: bool) -> Result<Vec<Loaded>> {
+    let mut objects = Vec::new();
+    for name in names {
+        if name == "-" {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("error reading STDIN")?;
+            parse("STDIN", &text, &mut objects)?;
+            continue;
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            bail!("the path \"{name}\" does not exist");
+        }
+        for file in expand(path, recursive)? {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("error reading {}", file.display()))?;
+            parse(&file.display().to_string(), &text, &mut objects)?;
+        }
+    }
+    if objects.is_empty() {
+        bail!("no objects passed");
+    }
+    Ok(objects)
+}
+
+fn expand(path: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)
+        .with_context(|| format!("error reading {}", path.display()))?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<std::io::Result<_>>()
+        .with_context(|| format!("error reading {}", path.display()))?;
+    entries.sort();
+    let mut files = Vec::new();
+    for entry in entries {
+        if entry.is_dir() {
+            if recursive {
+                files.extend(expand(&entry, recursive)?);
+            }
+        } else if entry.extension().is_some_and(|e| ENDINGS.iter().any(|known| e == *known)) {
+            files.push(entry);
+        }
+    }
+    Ok(files)
+}
+
+fn parse(source: &str, text: &str, into: &mut Vec<Loaded>) -> Result<()> {
+    let documents = yaml::documents(text).with_context(|| format!("error parsing {source}"))?;
+    for document in documents.into_iter().map(|d| d.parsed.value).filter(|value| !value.is_null()) {
+        flatten(source, document, into)?;
+    }
+    Ok(())
+}
+
+fn flatten(source: &str, mut document: Value, into: &mut Vec<Loaded>) -> Result<()> {
+    let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if kind.is_empty() || document.get("apiVersion").and_then(Value::as_str).unwrap_or_default().is_empty() {
+        let missing = if kind.is_empty() { "kind" } else { "apiVersion" };
+        bail!(
+            "error validating \"{source}\": error validating data: {missing} not set; if you choose to ignore these errors, turn validation off with --validate=false"
+        );
+    }
+    match document.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if kind.ends_with("List") => {
+            for item in items {
+                flatten(source, item, into)?;
+            }
+        }
+        Some(items) => {
+            if let Some(slot) = document.get_mut("items") {
+                *slot = items;
+            }
+            into.push(Loaded { source: source.to_owned(), object: document });
+        }
+        None => into.push(Loaded { source: source.to_owned(), object: document }),
+    }
+    Ok(())
+}

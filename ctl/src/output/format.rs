@@ -1,0 +1,92 @@
+//! The `-o` flag.
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::{CustomColumns, Template};
+
+/// A format of output.
+#[derive(Debug, Clone)]
+pub enum Format {
+    /// The server's table; wide with more columns.
+    Table {
+        /// Whether columns of lower priority are shown.
+        wide: bool,
+    },
+    /// YAML.
+    Yaml,
+    /// Indented JSON.
+    Json,
+    /// `kind/name`.
+    Name,
+    /// A JSONPath template.
+    JsonPath(Template),
+    /// Columns of the user's choice.
+    Columns(CustomColumns),
+}
+
+impl Format {
+    /// Reads the flag; empty is the table.
+    ///
+    /// # Errors
+    /// For an unknown format, with those there are.
+    pub fn parse(flag: &str) -> Result<Self> {
+        let (name, argument) = flag.split_once('=').unwrap_or((flag, ""));
+        Ok(match name {
+            "" => Self::Table { wide: false },
+            "wide" => Self::Table { wide: true },
+            "yaml" => Self::Yaml,
+            "json" => Self::Json,
+            "name" => Self::Name,
+            "jsonpath" => Self::JsonPath(Template::parse(argument)?),
+            "custom-columns" => Self::Columns(CustomColumns::parse(argument)?),
+            _ => bail!(
+                "unable to match a printer suitable for the output format \"{flag}\", allowed formats are: custom-columns,json,jsonpath,name,wide,yaml"
+            ),
+        })
+    }
+
+    /// Whether the server's table is wanted.
+    pub fn is_table(&self) -> bool {
+        matches!(self, Self::Table { .. })
+    }
+
+    /// Text of objects; `as_list` when they were asked for as a list. Tables are printed by [`super::Table`].
+    ///
+    /// # Errors
+    /// When a template does not fit the objects.
+    pub fn print(&self, objects: &[Value], as_list: bool) -> Result<String> {
+        Ok(match self {
+            Self::Name => objects.iter().map(|o| format!("{}\n", name(o))).collect(),
+            Self::Columns(columns) => columns.print(objects)?,
+            Self::JsonPath(template) => template.print(&whole(objects, as_list))?,
+            Self::Json => format!("{}\n", indented(&whole(objects, as_list))?),
+            Self::Yaml | Self::Table { .. } => corvette_api::yaml::to_string(&whole(objects, as_list)),
+        })
+    }
+}
+
+/// JSON with kubectl's indentation of four blanks.
+fn indented(value: &Value) -> Result<String> {
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+    serde::Serialize::serialize(value, &mut serializer)?;
+    Ok(String::from_utf8(text)?)
+}
+
+fn whole(objects: &[Value], as_list: bool) -> Value {
+    match objects {
+        [only] if !as_list => only.clone(),
+        _ => json!({ "apiVersion": "v1", "items": objects, "kind": "List", "metadata": { "resourceVersion": "" } }),
+    }
+}
+
+/// `deployment.apps/web`.
+pub fn name(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let kind = text("/kind").to_lowercase();
+    let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{kind}{dot}{group}/{}", text("/metadata/name"))
+}

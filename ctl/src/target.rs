@@ -1,0 +1,52 @@
+//! What the words after a command name mean: `pods`, `pods a b`, `pod/a svc/b`, `pods,services`, `all`.
+
+use anyhow::{Result, bail};
+
+use crate::resources::{Resource, Resources};
+
+/// A resource, and the names that were given; none means all of them.
+#[derive(Debug, Clone)]
+pub struct Target<'a> {
+    /// The resource.
+    pub resource: &'a Resource,
+    /// Names of objects.
+    pub names: Vec<String>,
+}
+
+/// Reads the words.
+///
+/// # Errors
+/// Kubectl's, for words that do not fit together.
+pub fn parse<'a>(words: &[String], resources: &'a Resources) -> Result<Vec<Target<'a>>> {
+    let Some((first, rest)) = words.split_first() else {
+        bail!(
+            "You must specify the type of resource to get. Use \"cvctl api-resources\" for a complete list of supported resources.\n\n\
+             error: Required resource not specified."
+        );
+    };
+    if words.iter().any(|word| word.contains('/')) {
+        return words.iter().map(|word| slashed(word, resources)).collect();
+    }
+    let mut targets = Vec::new();
+    for kind in first.split(',') {
+        let category = resources.in_category(kind);
+        if category.is_empty() {
+            targets.push(Target { resource: resources.find(kind)?, names: rest.to_vec() });
+        } else {
+            targets.extend(category.into_iter().map(|resource| Target { resource, names: rest.to_vec() }));
+        }
+    }
+    Ok(targets)
+}
+
+fn slashed<'a>(word: &str, resources: &'a Resources) -> Result<Target<'a>> {
+    let Some((kind, name)) = word.split_once('/') else {
+        bail!(
+            "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'cvctl get resource/<resource_name>' instead of 'cvctl get resource resource/<resource_name>'"
+        );
+    };
+    if kind.is_empty() || name.is_empty() || name.contains('/') {
+        bail!("arguments in resource/name form must have a single resource and name");
+    }
+    Ok(Target { resource: resources.find(kind)?, names: vec![name.to_owned()] })
+}
