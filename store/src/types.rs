@@ -153,7 +153,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(stream: BoxStream<'static, Result<WatchBatch>>, progress: Progress) -> Self {
+    /// Makes a watch of a stream, for backends and for what stands around one.
+    #[must_use]
+    pub fn new(stream: BoxStream<'static, Result<WatchBatch>>, progress: Progress) -> Self {
         Self { stream, progress }
     }
 

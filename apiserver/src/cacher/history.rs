@@ -86,7 +86,7 @@ mod tests {
     fn keeps_what_fits_and_knows_what_it_forgot() {
         let mut history = History::new(Revision(10), Limits { changes: 3, bytes: usize::MAX });
         assert_eq!((after(&history, 9), after(&history, 10)), (None, Some(vec![])));
-        [11, 14, 15].map(|revision| history.push(change(revision)));
+        [11, 14, 15].into_iter().for_each(|revision| history.push(change(revision)));
         assert_eq!(after(&history, 10), Some(vec![11, 14, 15]));
         assert_eq!((after(&history, 12), after(&history, 99)), (Some(vec![14, 15]), Some(vec![])));
         history.push(change(20));

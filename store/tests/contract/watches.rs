@@ -80,7 +80,7 @@ async fn churn(store: &dyn Store, writer: u64, rounds: u64) -> u64 {
     let mut acknowledged = 0;
     for round in 0..rounds {
         let key = format!("/r/{}", (writer * 7 + round * 3) % 10);
-        let change = if (writer + round) % 5 == 0 { Change::Delete } else { put(format!("{writer}.{round}")) };
+        let change = if (writer + round).is_multiple_of(5) { Change::Delete } else { put(format!("{writer}.{round}")) };
         let outcome = in_time(store.txn(&key, Expect::Any, change)).await.unwrap();
         acknowledged += u64::from(matches!(outcome, corvette_store::TxnOutcome::Done { .. }));
     }
