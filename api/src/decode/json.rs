@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use super::frame::Frame;
@@ -91,23 +90,21 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut out = Map::new();
+        // A map made of a sorted list at once is faster and denser than one made entry by entry.
+        let mut entries: Vec<(String, Value)> = Vec::with_capacity(8);
         while let Some(key) = map.next_key::<String>()? {
             let value = map.next_value_seed(Seed { at: self.at.field(None, &key), strict: self.strict })?;
-            match out.entry(key) {
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
-                }
-                Entry::Occupied(mut entry) => {
-                    if self.strict.len() < STRICT_LIMIT {
-                        let path = self.at.field(None, entry.key()).path();
-                        self.strict.push(format!("duplicate field {}", quote(&path)));
-                    }
-                    entry.insert(value);
-                }
+            entries.push((key, value));
+        }
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for key in entries.iter().zip(entries.iter().skip(1)).filter(|((a, _), (b, _))| a == b).map(|((key, _), _)| key) {
+            if self.strict.len() < STRICT_LIMIT {
+                let path = self.at.field(None, key).path();
+                self.strict.push(format!("duplicate field {}", quote(&path)));
             }
         }
-        Ok(Value::Object(out))
+        // Of equal keys the last one stays.
+        Ok(Value::Object(Map::from_iter(entries)))
     }
 }
 

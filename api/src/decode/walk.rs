@@ -1,12 +1,14 @@
 //! The walk along the schema.
 
+use std::cmp::Ordering;
+
 use serde_json::{Map, Value};
 
 use super::frame::Frame;
 use super::scalar::{self, Precision, kind_of};
 use super::{Error, STRICT_LIMIT};
 use crate::quote::quote;
-use crate::schema::{Def, Shape, Type};
+use crate::schema::{Def, Field, Shape, Type};
 
 /// Checks an object.
 pub(super) fn object(def: &Def, value: &mut Value, strict: &mut Vec<String>) -> Result<(), Error> {
@@ -41,23 +43,26 @@ impl Walk<'_> {
 
     /// Checks each field and removes what is unknown or null.
     fn fields(&mut self, def: &Def, map: &mut Map<String, Value>, at: &Frame<'_>) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        map.retain(|name, value| {
-            if outcome.is_err() {
-                return true;
-            }
-            let Some(field) = def.field(name) else {
+        // Both lists are sorted, so that one pass finds the fields. Nothing is allocated unless something goes.
+        let mut next = 0;
+        let mut gone: Vec<String> = Vec::new();
+        for (name, value) in map.iter_mut() {
+            let Some(field) = find(def, name, &mut next) else {
                 self.unknown(name, at);
-                return false;
+                gone.push(name.clone());
+                continue;
             };
-            // Null means unset, whatever the type, except where any JSON may stand.
-            if value.is_null() {
-                return field.ty().def().is_some_and(|d| d.shape() == Shape::Any);
+            if !value.is_null() {
+                self.value(field.ty(), value, &at.field(Some(def), field.name()))?;
+            } else if field.ty().def().is_none_or(|d| d.shape() != Shape::Any) {
+                // Null means unset, whatever the type, except where any JSON may stand.
+                gone.push(name.clone());
             }
-            outcome = self.value(field.ty(), value, &at.field(Some(def), field.name()));
-            true
-        });
-        outcome
+        }
+        for name in gone {
+            map.remove(&name);
+        }
+        Ok(())
     }
 
     fn value(&mut self, ty: &Type, value: &mut Value, at: &Frame<'_>) -> Result<(), Error> {
@@ -109,6 +114,19 @@ impl Walk<'_> {
             self.strict.push(format!("unknown field {}", quote(&at.field(None, name).path())));
         }
     }
+}
+
+/// Finds a field, beginning where the last search ended.
+fn find<'d>(def: &'d Def, name: &str, next: &mut usize) -> Option<&'d Field> {
+    while let Some(field) = def.fields().get(*next) {
+        match field.name().cmp(name) {
+            Ordering::Less => *next += 1,
+            Ordering::Equal => return Some(field),
+            Ordering::Greater => break,
+        }
+    }
+    // An unknown name, or a map that is not sorted.
+    def.field(name)
 }
 
 fn wrong_type(value: &Value, wanted: &str, at: &Frame<'_>) -> Error {
