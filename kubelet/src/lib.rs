@@ -6,6 +6,13 @@
 //!
 //! Must not know: the store, the API server's internals, which runtime answers on the CRI socket.
 
-pub mod pods;
-
+pub mod blueprint;
 pub mod cri;
+pub mod env;
+pub mod events;
+pub mod objects;
+pub mod pods;
+pub mod probes;
+pub mod resources;
+pub mod status;
+pub mod volumes;

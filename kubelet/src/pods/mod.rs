@@ -1,8 +1,29 @@
 //! Pods of this node: desired state from the API, observed state from the runtime, one worker per pod.
 //!
-//! Owns the life of sandboxes and containers. Decisions are pure functions of values in [`plan`] and friends;
-//! workers do the IO.
+//! Owns the life of sandboxes and containers. Decisions are pure functions of values in [`plan`] and [`teardown`];
+//! workers do the IO. Everything is found again after a restart by the labels in [`labels`].
 
+pub mod backoff;
+mod deps;
+mod dispatch;
+mod ending;
+mod finder;
+mod hooks;
+pub mod image_name;
+mod images;
+pub mod labels;
 mod lookup;
+mod mounts;
+mod observe;
+pub mod observed;
+pub mod plan;
+mod running;
+pub mod spec;
+mod start;
+mod stop;
+pub mod teardown;
+mod worker;
 
+pub use deps::Deps;
+pub use dispatch::Pods;
 pub use lookup::{ContainerInfo, ContainerState, Instance, Lookup, LookupError};
