@@ -14,11 +14,30 @@ pub mod scale;
 pub mod strategy;
 pub mod table;
 
+pub mod admissionregistration;
+pub mod apiextensions;
+pub mod apiregistration;
 pub mod apps;
 pub mod autoscaling;
 pub mod batch;
+pub mod certificates;
+pub mod coordination;
 pub mod core;
+pub mod discovery;
+pub mod flowcontrol;
+pub mod networking;
+pub mod node;
 pub mod policy;
+pub mod rbac;
+pub mod resource;
+pub mod scheduling;
+pub mod storage;
+
+#[cfg(test)]
+pub(crate) mod checking;
 
 pub use scale::ScalePaths;
 pub use strategy::{Column, Context, DeletePolicy, NAME_AND_AGE, Plain, Strategy, create_errors, status_errors, update_errors};
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,173 @@
+//! ValidatingWebhookConfiguration and MutatingWebhookConfiguration (`pkg/apis/admissionregistration/validation @ v1.36`).
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::matching;
+use crate::field::{At, Errors};
+use crate::kinds::common::generation::{advance, start};
+use crate::kinds::common::selector;
+use crate::kinds::common::values::{each, fill, list, within};
+use crate::kinds::printing::{age, name};
+use crate::kinds::{Column, Context, Strategy};
+use crate::names;
+
+/// The behaviour of both kinds of webhook configurations.
+pub struct WebhookConfiguration {
+    /// Whether the webhooks may change objects (and may be asked again).
+    pub mutating: bool,
+}
+
+const COLUMNS: &[Column] = &[Column::NAME, Column::new("Webhooks", "integer", "Number of webhooks."), Column::AGE];
+const KNOWN_REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
+
+impl Strategy for WebhookConfiguration {
+    fn default(&self, obj: &mut Value) {
+        each(obj, "webhooks", |hook| {
+            fill(hook, "failurePolicy", "Fail");
+            fill(hook, "matchPolicy", "Equivalent");
+            fill(hook, "namespaceSelector", json!({}));
+            fill(hook, "objectSelector", json!({}));
+            fill(hook, "timeoutSeconds", 10);
+            if self.mutating {
+                fill(hook, "reinvocationPolicy", "Never");
+            }
+            within(hook, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443)));
+            matching::default_rules(hook, "rules");
+        });
+    }
+
+    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
+        start(obj);
+    }
+
+    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
+        advance(new, old);
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        let mut seen = HashSet::new();
+        for hook in At::root(obj).child("webhooks").items() {
+            webhook(&hook, &mut errs);
+            if !seen.insert(hook.child("name").text()) {
+                errs.duplicate(&hook.child("name"));
+            }
+            if self.mutating {
+                hook.child("reinvocationPolicy").one_of(&["IfNeeded", "Never"], &mut errs);
+            }
+        }
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        vec![name(obj), list(obj, "/webhooks").len().into(), age(obj, now)]
+    }
+}
+
+fn webhook(hook: &At<'_>, errs: &mut Errors) {
+    let name = hook.child("name");
+    name.check(names::is_dns1123_subdomain, errs);
+    if !name.is_empty() && name.text().split('.').count() < 3 {
+        errs.invalid(&name, "should be a domain with at least three segments separated by dots");
+    }
+    let versions = hook.child("admissionReviewVersions");
+    if versions.is_empty() {
+        errs.required_because(&versions, format!("must specify one of {}", KNOWN_REVIEW_VERSIONS.join(", ")));
+    } else if !versions.array().iter().any(|v| KNOWN_REVIEW_VERSIONS.iter().any(|k| v == k)) {
+        errs.invalid(&versions, format!("must include at least one of {}", KNOWN_REVIEW_VERSIONS.join(", ")));
+    }
+    for rule in hook.child("rules").items() {
+        matching::rule(&rule, errs);
+    }
+    hook.child("failurePolicy").one_of(&["Fail", "Ignore"], errs);
+    hook.child("matchPolicy").one_of(&["Equivalent", "Exact"], errs);
+    let effects = hook.child("sideEffects");
+    if effects.require(errs) {
+        effects.one_of(&["None", "NoneOnDryRun"], errs);
+    }
+    if hook.child("timeoutSeconds").i64().is_some_and(|t| !(1..=30).contains(&t)) {
+        errs.invalid(&hook.child("timeoutSeconds"), "the timeout value must be between 1 and 30 seconds");
+    }
+    for field in ["namespaceSelector", "objectSelector"] {
+        selector::validate(&hook.child(field), errs);
+    }
+    client_config(&hook.child("clientConfig"), errs);
+    matching::conditions(&hook.child("matchConditions"), errs);
+}
+
+/// Checks where a webhook is reached: a URL or a service.
+pub fn client_config(config: &At<'_>, errs: &mut Errors) {
+    let (url, service) = (config.child("url"), config.child("service"));
+    match (url.exists(), service.exists()) {
+        (true, true) | (false, false) => errs.required_because(config, "exactly one of url or service is required"),
+        (true, false) => {
+            if !url.text().starts_with("https://") {
+                errs.invalid(&url, "'https' is the only allowed URL scheme; desired format: https://host[/path]");
+            }
+        }
+        (false, true) => {
+            for (field, detail) in [("name", "service name is required"), ("namespace", "service namespace is required")] {
+                if service.child(field).is_empty() {
+                    errs.required_because(&service.child(field), detail);
+                }
+            }
+            let path = service.child("path");
+            if !path.is_empty() && !path.text().starts_with('/') {
+                errs.invalid(&path, "must start with a '/'");
+            }
+            if service.child("port").i64().is_some_and(|p| !(1..=65535).contains(&p)) {
+                errs.invalid(&service.child("port"), "port is not valid: must be between 1 and 65535, inclusive");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::checking::{check, defaulted};
+
+    const VALIDATING: WebhookConfiguration = WebhookConfiguration { mutating: false };
+
+    fn hook() -> Value {
+        json!({
+            "name": "a.b.c", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+            "clientConfig": {"service": {"name": "s", "namespace": "n"}},
+            "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+        })
+    }
+
+    #[test]
+    fn defaults() {
+        let obj = defaulted(&WebhookConfiguration { mutating: true }, json!({"webhooks": [hook()]}));
+        let hook = &obj["webhooks"][0];
+        assert_eq!((&hook["timeoutSeconds"], &hook["reinvocationPolicy"]), (&json!(10), &json!("Never")));
+        assert_eq!(hook["clientConfig"]["service"]["port"], 443);
+        assert_eq!(hook["rules"][0]["scope"], "*");
+    }
+
+    #[test]
+    fn fields() {
+        check(&VALIDATING, json!({"webhooks": [hook()]}), &[]);
+        check(
+            &VALIDATING,
+            json!({"webhooks": [{"name": "a", "admissionReviewVersions": ["v1"], "clientConfig": {}, "rules": [{}]}]}),
+            &[
+                "webhooks[0].name: Invalid value: \"a\": should be a domain with at least three segments separated by dots",
+                "webhooks[0].rules[0].operations: Required value",
+                "webhooks[0].rules[0].apiGroups: Required value",
+                "webhooks[0].rules[0].apiVersions: Required value",
+                "webhooks[0].rules[0].resources: Required value",
+                "webhooks[0].sideEffects: Required value",
+                "webhooks[0].clientConfig: Required value: exactly one of url or service is required",
+            ],
+        );
+    }
+}

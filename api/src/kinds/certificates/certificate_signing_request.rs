@@ -1,0 +1,203 @@
+//! CertificateSigningRequest (`pkg/apis/certificates/validation @ v1.36`).
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::field::{At, Errors};
+use crate::kinds::common::generation::{carry, drop_status};
+use crate::kinds::common::metadata::immutable;
+use crate::kinds::common::values::{ensure, int, is_zero, list, remove, set, text};
+use crate::kinds::printing::{NONE, age, name};
+use crate::kinds::{Column, Context, Strategy};
+use crate::names;
+use crate::time::duration::HumanDuration;
+
+/// The behaviour of CertificateSigningRequests.
+pub struct CertificateSigningRequest;
+
+const MIN_SECONDS: i64 = 600;
+const USAGES: &[&str] = &[
+    "any",
+    "cert sign",
+    "client auth",
+    "code signing",
+    "content commitment",
+    "crl sign",
+    "data encipherment",
+    "decipher only",
+    "digital signature",
+    "email protection",
+    "encipher only",
+    "ipsec end system",
+    "ipsec tunnel",
+    "ipsec user",
+    "key agreement",
+    "key encipherment",
+    "microsoft sgc",
+    "netscape sgc",
+    "ocsp signing",
+    "s/mime",
+    "server auth",
+    "signing",
+    "timestamping",
+];
+const COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::AGE,
+    Column::new("SignerName", "string", "Who is asked to sign."),
+    Column::new("Requestor", "string", "Who asks."),
+    Column::new("RequestedDuration", "string", "How long the certificate is wanted for."),
+    Column::new("Condition", "string", "Whether it was approved and issued."),
+];
+
+impl Strategy for CertificateSigningRequest {
+    fn default(&self, obj: &mut Value) {
+        let Some(spec) = ensure(obj, "spec") else { return };
+        if is_zero(spec.get("usages")) {
+            set(spec, "usages", json!(["digital signature", "key encipherment"]));
+        }
+    }
+
+    fn prepare_create(&self, cx: &Context, obj: &mut Value) {
+        drop_status(obj);
+        set(obj, "status", json!({}));
+        let Some(spec) = ensure(obj, "spec") else { return };
+        for field in ["uid", "groups", "extra"] {
+            remove(spec, field);
+        }
+        set(spec, "username", cx.user.as_str());
+    }
+
+    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
+        carry(new, old, "spec");
+        carry(new, old, "status");
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        let spec = At::root(obj).child("spec");
+        spec.child("request").require(&mut errs);
+        let usages = spec.child("usages");
+        let mut seen = HashSet::new();
+        for usage in usages.items() {
+            usage.one_of(USAGES, &mut errs);
+            if !seen.insert(usage.text()) {
+                errs.duplicate(&usage);
+            }
+        }
+        signer_name(&spec.child("signerName"), &mut errs);
+        let seconds = spec.child("expirationSeconds");
+        if seconds.i64().is_some_and(|s| s < MIN_SECONDS) {
+            errs.invalid(&seconds, format!("may not specify a duration less than {MIN_SECONDS} seconds (10 minutes)"));
+        }
+        errs
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
+        let mut errs = Errors::new();
+        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        let wanted = match int(obj, "/spec/expirationSeconds") {
+            Some(seconds) => HumanDuration(SignedDuration::from_secs(seconds)).to_string(),
+            None => NONE.to_owned(),
+        };
+        let signer = match text(obj, "/spec/signerName") {
+            "" => NONE,
+            signer => signer,
+        };
+        vec![name(obj), age(obj, now), signer.into(), text(obj, "/spec/username").into(), wanted.into(), condition(obj).into()]
+    }
+
+    fn selectable_names(&self) -> &'static [&'static str] {
+        &["spec.signerName"]
+    }
+
+    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
+        vec![("spec.signerName", text(obj, "/spec/signerName").into())]
+    }
+}
+
+/// Checks the name of a signer: `domain/path`.
+pub fn signer_name(at: &At<'_>, errs: &mut Errors) {
+    if !at.require(errs) {
+        return;
+    }
+    match at.text().split_once('/') {
+        Some((domain, path)) if !path.contains('/') => {
+            errs.invalid_each(at, at.text(), names::is_dns1123_subdomain(domain));
+            if !domain.contains('.') {
+                errs.invalid(at, "should be a domain with at least two segments separated by dots");
+            }
+            errs.invalid_each(at, at.text(), names::is_dns1123_subdomain(path));
+        }
+        _ => errs.invalid(at, "must be a fully qualified domain and path of the form 'example.com/signer-name'"),
+    }
+}
+
+fn condition(obj: &Value) -> String {
+    let has = |kind: &str| list(obj, "/status/conditions").iter().any(|c| text(c, "/type") == kind);
+    let mut out = match (has("Denied"), has("Approved")) {
+        (true, _) => "Denied",
+        (false, true) => "Approved",
+        (false, false) => "Pending",
+    }
+    .to_owned();
+    if has("Failed") {
+        out.push_str(",Failed");
+    }
+    if !text(obj, "/status/certificate").is_empty() {
+        out.push_str(",Issued");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::checking::{check, check_cells, context};
+
+    #[test]
+    fn fields() {
+        check(&CertificateSigningRequest, json!({"spec": {"request": "eA==", "signerName": "a.io/b"}}), &[]);
+        check(
+            &CertificateSigningRequest,
+            json!({"spec": {"signerName": "x", "usages": ["y"], "expirationSeconds": 5}}).clone(),
+            &[
+                "spec.request: Required value",
+                &format!(
+                    "spec.usages[0]: Unsupported value: \"y\": supported values: {}",
+                    USAGES.iter().map(|u| format!("\"{u}\"")).collect::<Vec<_>>().join(", ")
+                ),
+                "spec.signerName: Invalid value: \"x\": must be a fully qualified domain and path of the form 'example.com/signer-name'",
+                "spec.expirationSeconds: Invalid value: 5: may not specify a duration less than 600 seconds (10 minutes)",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_requester_is_who_asks() {
+        let mut obj = json!({"spec": {"username": "root", "groups": ["system:masters"]}});
+        CertificateSigningRequest.prepare_create(&context(), &mut obj);
+        assert_eq!(obj["spec"], json!({"username": "tester"}));
+    }
+
+    #[test]
+    fn cells() {
+        check_cells(
+            &CertificateSigningRequest,
+            &json!({"metadata": {"name": "c"}, "spec": {"signerName": "a.io/b", "username": "u", "expirationSeconds": 3600},
+                "status": {"conditions": [{"type": "Approved"}], "certificate": "eA=="}}),
+            &["c", "<unknown>", "a.io/b", "u", "60m", "Approved,Issued"],
+        );
+    }
+}

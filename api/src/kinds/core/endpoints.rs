@@ -1,0 +1,131 @@
+//! Endpoints (`pkg/apis/core/validation: ValidateEndpoints @ v1.36`).
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::field::{At, Errors};
+use crate::kinds::common::network;
+use crate::kinds::common::values::{each, fill_zero, int, list, text};
+use crate::kinds::common::cells::shortened;
+use crate::kinds::printing::{NONE, age, name};
+use crate::kinds::{Column, Strategy};
+use crate::names;
+
+/// The behaviour of Endpoints.
+pub struct Endpoints;
+
+const COLUMNS: &[Column] =
+    &[Column::NAME, Column::new("Endpoints", "string", "Addresses and ports that are ready."), Column::AGE];
+
+impl Strategy for Endpoints {
+    fn default(&self, obj: &mut Value) {
+        each(obj, "subsets", |subset| each(subset, "ports", |port| fill_zero(port, "protocol", "TCP")));
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        for subset in At::root(obj).child("subsets").items() {
+            let (ready, unready, ports) = (subset.child("addresses"), subset.child("notReadyAddresses"), subset.child("ports"));
+            if ready.is_empty() && unready.is_empty() {
+                errs.required_because(&subset, "must specify `addresses` or `notReadyAddresses`");
+            }
+            for address in ready.items().chain(unready.items()) {
+                validate_address(&address, &mut errs);
+            }
+            for port in ports.items() {
+                let name = port.child("name");
+                if !name.is_empty() {
+                    name.check(names::is_dns1123_label, &mut errs);
+                } else if ports.len() > 1 {
+                    errs.required(&name);
+                }
+                network::port(&port.child("port"), &mut errs);
+                network::protocol(&port.child("protocol"), &mut errs);
+                let app = port.child("appProtocol");
+                if app.exists() {
+                    app.check(names::is_qualified_name, &mut errs);
+                }
+            }
+        }
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        vec![name(obj), endpoints(obj).into(), age(obj, now)]
+    }
+
+    fn allow_create_on_update(&self) -> bool {
+        true
+    }
+}
+
+fn validate_address(address: &At<'_>, errs: &mut Errors) {
+    let ip = address.child("ip");
+    ip.check(network::ip, errs);
+    network::no_special_ip(&ip, errs);
+    let host = address.child("hostname");
+    if !host.is_empty() {
+        host.check(names::is_dns1123_label, errs);
+    }
+    let node = address.child("nodeName");
+    if node.exists() {
+        node.check(names::is_dns1123_subdomain, errs);
+    }
+}
+
+fn endpoints(obj: &Value) -> String {
+    let mut all = Vec::new();
+    for subset in list(obj, "/subsets") {
+        let ports = list(subset, "/ports");
+        for address in list(subset, "/addresses") {
+            if ports.is_empty() {
+                all.push(text(address, "/ip").to_owned());
+            }
+            for port in ports {
+                all.push(join_host_port(text(address, "/ip"), int(port, "/port").unwrap_or(0)));
+            }
+        }
+    }
+    shortened(&all, NONE)
+}
+
+fn join_host_port(host: &str, port: i64) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kinds::checking::{check, check_cells};
+
+    #[test]
+    fn subsets() {
+        check(&Endpoints, json!({"subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}), &[]);
+        check(
+            &Endpoints,
+            json!({"subsets": [{"ports": [{"port": 0}]}, {"addresses": [{"ip": "127.0.0.1"}]}]}),
+            &[
+                "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+                "subsets[0].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+                "subsets[1].addresses[0].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+            ],
+        );
+    }
+
+    #[test]
+    fn cells_show_three_endpoints() {
+        let addresses: Vec<Value> = (1..=5).map(|i| json!({"ip": format!("10.0.0.{i}")})).collect();
+        check_cells(
+            &Endpoints,
+            &json!({"metadata": {"name": "a"}, "subsets": [{"addresses": addresses, "ports": [{"port": 80}]}]}),
+            &["a", "10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 2 more...", "<unknown>"],
+        );
+        check_cells(&Endpoints, &json!({"metadata": {"name": "a"}}), &["a", "<none>", "<unknown>"]);
+    }
+}

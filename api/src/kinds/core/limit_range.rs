@@ -1,0 +1,168 @@
+//! LimitRange (`pkg/apis/core/validation: ValidateLimitRange @ v1.36`).
+
+use std::collections::{BTreeSet, HashSet};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::field::{At, Errors};
+use crate::kinds::common::cells::created_at;
+use crate::kinds::common::resources::{self, quantity};
+use crate::kinds::common::values::{each, ensure, text};
+use crate::kinds::printing::name;
+use crate::kinds::{Column, Strategy};
+use crate::names;
+use crate::quantity::Quantity;
+
+/// The behaviour of LimitRanges.
+pub struct LimitRange;
+
+const COLUMNS: &[Column] = &[Column::NAME, Column::new("Created At", "date", "Time of creation.")];
+const AMOUNTS: &[&str] = &["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"];
+
+impl Strategy for LimitRange {
+    fn default(&self, obj: &mut Value) {
+        let Some(spec) = obj.get_mut("spec") else { return };
+        each(spec, "limits", |limit| {
+            if text(limit, "/type") != "Container" {
+                return;
+            }
+            for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+                copy_missing(limit, from, to);
+            }
+        });
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        let mut seen = HashSet::new();
+        for limit in At::root(obj).child("spec").child("limits").items() {
+            let kind = limit.child("type");
+            kind.check(names::is_qualified_name, &mut errs);
+            if !kind.text().contains('/') && !["Pod", "Container", "PersistentVolumeClaim"].contains(&kind.text()) {
+                errs.invalid_value(&kind, kind.text(), "must be a standard limit type or fully qualified");
+            }
+            if !seen.insert(kind.text()) {
+                errs.duplicate(&kind);
+            }
+            item(&limit, kind.text(), &mut errs);
+        }
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, _now: Timestamp) -> Vec<Value> {
+        vec![name(obj), created_at(obj)]
+    }
+
+    fn allow_create_on_update(&self) -> bool {
+        true
+    }
+}
+
+fn copy_missing(limit: &mut Value, from: &str, to: &str) {
+    let Some(source) = limit.get(from).and_then(Value::as_object).filter(|s| !s.is_empty()).cloned() else { return };
+    let Some(target) = ensure(limit, to).and_then(Value::as_object_mut) else { return };
+    fill(target, source);
+}
+
+fn fill(target: &mut Map<String, Value>, source: Map<String, Value>) {
+    for (key, value) in source {
+        target.entry(key).or_insert(value);
+    }
+}
+
+fn item(limit: &At<'_>, kind: &str, errs: &mut Errors) {
+    if kind == "Pod" {
+        for field in ["default", "defaultRequest"] {
+            if !limit.child(field).is_empty() {
+                errs.forbidden(&limit.child(field), "may not be specified when `type` is 'Pod'");
+            }
+        }
+    }
+    let mut keys = BTreeSet::new();
+    for field in AMOUNTS {
+        for (key, amount) in limit.child(*field).entries() {
+            resources::name(key, &amount, errs);
+            resources::non_negative(&amount, errs);
+            keys.insert(key);
+        }
+    }
+    let storage = |field: &'static str| limit.child(field).key("storage").exists();
+    if kind == "PersistentVolumeClaim" && !storage("min") && !storage("max") {
+        errs.required_because(&limit.child("limits"), "either minimum or maximum storage value is required, but neither was provided");
+    }
+    for key in keys {
+        order(limit, key, errs);
+    }
+}
+
+/// Checks that the amounts of one resource are in order.
+fn order(limit: &At<'_>, key: &str, errs: &mut Errors) {
+    const ORDER: &[(&str, &str, &str, &str)] = &[
+        ("min", "max", "min value", "max value"),
+        ("min", "defaultRequest", "min value", "default request value"),
+        ("defaultRequest", "max", "default request value", "max value"),
+        ("defaultRequest", "default", "default request value", "default limit value"),
+        ("min", "default", "min value", "default value"),
+        ("default", "max", "default value", "max value"),
+    ];
+    for (low, high, low_name, high_name) in ORDER {
+        let (low_at, high_at) = (limit.child(*low).key(key), limit.child(*high).key(key));
+        if let (Some(a), Some(b)) = (quantity(&low_at), quantity(&high_at))
+            && a > b
+        {
+            errs.invalid(&low_at, format!("{low_name} {a} is greater than {high_name} {b}"));
+        }
+    }
+    let ratio = limit.child("maxLimitRequestRatio").key(key);
+    if let Some(value) = quantity(&ratio)
+        && Quantity::parse("1").is_ok_and(|one| value < one)
+    {
+        errs.invalid(&ratio, format!("ratio {value} is less than 1"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kinds::checking::{check, defaulted};
+
+    #[test]
+    fn containers_get_defaults_from_the_bounds() {
+        assert_eq!(
+            defaulted(&LimitRange, json!({"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}, "min": {"memory": "1Mi"}}]}})),
+            json!({"spec": {"limits": [{
+                "type": "Container", "max": {"cpu": "2"}, "min": {"memory": "1Mi"}, "default": {"cpu": "2"},
+                "defaultRequest": {"cpu": "2", "memory": "1Mi"},
+            }]}})
+        );
+    }
+
+    #[test]
+    fn bounds_are_in_order() {
+        check(
+            &LimitRange,
+            json!({"spec": {"limits": [{"type": "Pod", "max": {"cpu": "1"}, "min": {"cpu": "2"}, "default": {"cpu": "1"}}]}}),
+            &[
+                "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
+                "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than max value 1",
+                "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than default value 1",
+            ],
+        );
+        check(
+            &LimitRange,
+            json!({"spec": {"limits": [{"type": "Foo"}, {"type": "Foo"}]}}),
+            &[
+                "spec.limits[0].type: Invalid value: \"Foo\": must be a standard limit type or fully qualified",
+                "spec.limits[1].type: Invalid value: \"Foo\": must be a standard limit type or fully qualified",
+                "spec.limits[1].type: Duplicate value: \"Foo\"",
+            ],
+        );
+    }
+}

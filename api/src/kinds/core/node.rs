@@ -1,0 +1,258 @@
+//! Node (`pkg/apis/core/validation: ValidateNode @ v1.36`).
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::field::{At, Errors, Path};
+use crate::kinds::common::cells::text_or;
+use crate::kinds::common::generation::carry;
+use crate::kinds::common::values::{is_true, is_zero, list, same, set, text, within};
+use crate::kinds::common::{network, resources};
+use crate::kinds::printing::{NONE, UNKNOWN, age, name};
+use crate::kinds::{Column, Context, Strategy};
+use crate::{meta, names};
+
+/// The behaviour of Nodes.
+pub struct Node;
+
+const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
+const ROLE_LABEL: &str = "kubernetes.io/role";
+/// Fields of the spec that an update may change.
+const MUTABLE: &[&str] = &["unschedulable", "taints", "configSource", "podCIDR", "podCIDRs", "providerID"];
+
+const COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::new("Status", "string", "Whether the node is ready and schedulable."),
+    Column::new("Roles", "string", "Roles the node has by its labels."),
+    Column::AGE,
+    Column::new("Version", "string", "Version of the kubelet."),
+    Column::wide("Internal-IP", "string", "Address inside the cluster."),
+    Column::wide("External-IP", "string", "Address outside the cluster."),
+    Column::wide("OS-Image", "string", "Operating system."),
+    Column::wide("Kernel-Version", "string", "Version of the kernel."),
+    Column::wide("Container-Runtime", "string", "Container runtime and its version."),
+];
+
+impl Strategy for Node {
+    fn default(&self, obj: &mut Value) {
+        within(obj, "spec", |spec| {
+            if !is_zero(spec.get("podCIDR")) && is_zero(spec.get("podCIDRs")) {
+                let only = json!([text(spec, "/podCIDR")]);
+                set(spec, "podCIDRs", only);
+            } else if let Some(first) = list(spec, "/podCIDRs").first().cloned() {
+                set(spec, "podCIDR", first);
+            }
+        });
+        within(obj, "status", |status| {
+            if is_zero(status.get("allocatable"))
+                && let Some(capacity) = status.get("capacity").filter(|c| !is_zero(Some(c))).cloned()
+            {
+                set(status, "allocatable", capacity);
+            }
+        });
+    }
+
+    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
+        carry(new, old, "status");
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        let root = At::root(obj);
+        amounts(&root.child("status"), &mut errs);
+        let spec = root.child("spec");
+        let cidrs = spec.child("podCIDRs");
+        for cidr in cidrs.items() {
+            cidr.check(network::cidr, &mut errs);
+        }
+        let families: Vec<_> = cidrs.items().filter_map(|c| network::family(c.text())).collect();
+        if families.len() > 1 && (families.len() > 2 || families.first() == families.last()) {
+            errs.invalid(&cidrs, "may specify no more than one CIDR for each IP family");
+        }
+        taints(&spec.child("taints"), &mut errs);
+        errs
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
+        let mut errs = self.validate(new);
+        let spec = At::root(new).child("spec");
+        let null = Value::Null;
+        let stored = old.get("spec").unwrap_or(&null);
+        if !is_zero(stored.get("podCIDRs")) && !same(spec.child("podCIDRs").value, stored.get("podCIDRs")) {
+            errs.forbidden(&spec.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
+        }
+        if !is_zero(stored.get("providerID")) && spec.child("providerID").text() != text(stored, "/providerID") {
+            errs.forbidden(&spec.child("providerID"), "node updates may not change providerID except from \"\" to valid");
+        }
+        if !same(Some(&fixed(spec.value)), Some(&fixed(Some(stored)))) {
+            errs.forbidden(
+                &Path::new(""),
+                "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
+            );
+        }
+        errs
+    }
+
+    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
+        let mut errs = Errors::new();
+        amounts(&At::root(new).child("status"), &mut errs);
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        vec![
+            name(obj),
+            status(obj).into(),
+            roles(obj).into(),
+            age(obj, now),
+            text(obj, "/status/nodeInfo/kubeletVersion").into(),
+            address(obj, "InternalIP").into(),
+            address(obj, "ExternalIP").into(),
+            text_or(obj, "/status/nodeInfo/osImage", UNKNOWN),
+            text_or(obj, "/status/nodeInfo/kernelVersion", UNKNOWN),
+            text_or(obj, "/status/nodeInfo/containerRuntimeVersion", UNKNOWN),
+        ]
+    }
+
+    fn selectable_names(&self) -> &'static [&'static str] {
+        &["spec.unschedulable"]
+    }
+
+    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
+        vec![("spec.unschedulable", if is_true(obj, "/spec/unschedulable") { "true" } else { "false" }.into())]
+    }
+}
+
+fn amounts(status: &At<'_>, errs: &mut Errors) {
+    for field in ["capacity", "allocatable"] {
+        for (key, amount) in status.child(field).entries() {
+            resources::name(key, &amount, errs);
+            resources::non_negative(&amount, errs);
+        }
+    }
+}
+
+fn taints(at: &At<'_>, errs: &mut Errors) {
+    let mut seen = HashSet::new();
+    for taint in at.items() {
+        let (key, value, effect) = (taint.child("key"), taint.child("value"), taint.child("effect"));
+        if key.require(errs) {
+            key.check(names::is_qualified_name, errs);
+        }
+        if let Err(messages) = names::is_label_value(value.text()) {
+            errs.invalid(&value, messages.join(";"));
+        }
+        resources::taint_effect(&effect, errs);
+        if !seen.insert((key.text(), effect.text())) {
+            errs.duplicate(&taint);
+            if let Some(last) = errs.0.last_mut() {
+                last.detail = "taints must be unique by key and effect pair".to_owned();
+            }
+        }
+    }
+}
+
+/// The part of a spec that no update may change.
+fn fixed(spec: Option<&Value>) -> Value {
+    let fields = spec.and_then(Value::as_object).into_iter().flatten();
+    fields.filter(|(k, v)| !MUTABLE.contains(&k.as_str()) && !is_zero(Some(v))).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn status(obj: &Value) -> String {
+    let ready = list(obj, "/status/conditions").iter().find(|c| text(c, "/type") == "Ready");
+    let mut out = match ready {
+        Some(condition) if text(condition, "/status") == "True" => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    }
+    .to_owned();
+    if is_true(obj, "/spec/unschedulable") {
+        out.push_str(",SchedulingDisabled");
+    }
+    out
+}
+
+fn roles(obj: &Value) -> String {
+    let mut roles = BTreeSet::new();
+    for (key, value) in meta::labels(obj).into_iter().flatten() {
+        let role = match key.strip_prefix(ROLE_PREFIX) {
+            Some(role) => role,
+            None if key == ROLE_LABEL => value.as_str().unwrap_or_default(),
+            None => "",
+        };
+        if !role.is_empty() {
+            roles.insert(role);
+        }
+    }
+    if roles.is_empty() { NONE.to_owned() } else { roles.into_iter().collect::<Vec<_>>().join(",") }
+}
+
+fn address<'a>(obj: &'a Value, kind: &str) -> &'a str {
+    list(obj, "/status/addresses").iter().find(|a| text(a, "/type") == kind).map_or(NONE, |a| text(a, "/address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::checking::{check, check_cells, check_update, defaulted};
+
+    #[test]
+    fn allocatable_is_capacity_unless_told() {
+        assert_eq!(
+            defaulted(&Node, json!({"spec": {"podCIDR": "10.0.0.0/24"}, "status": {"capacity": {"cpu": "1"}}})),
+            json!({
+                "spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24"]},
+                "status": {"capacity": {"cpu": "1"}, "allocatable": {"cpu": "1"}},
+            })
+        );
+    }
+
+    #[test]
+    fn taints_and_addresses() {
+        check(
+            &Node,
+            json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "a"}, {"effect": "NoSchedule", "key": "a"}, {"effect": "X"}]}}),
+            &[
+                "spec.taints[1]: Duplicate value: {\"effect\":\"NoSchedule\",\"key\":\"a\"}: taints must be unique by key and effect pair",
+                "spec.taints[2].key: Required value",
+                "spec.taints[2].effect: Unsupported value: \"X\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"",
+            ],
+        );
+        check_update(
+            &Node,
+            json!({"spec": {"podCIDR": "10.0.0.0/24"}}),
+            json!({"spec": {"podCIDR": "10.0.1.0/24", "externalID": "x"}}),
+            &[
+                "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",
+                ": Forbidden: node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
+            ],
+        );
+    }
+
+    #[test]
+    fn cells() {
+        check_cells(
+            &Node,
+            &json!({
+                "metadata": {"name": "n", "labels": {"node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/a": ""}},
+                "spec": {"unschedulable": true},
+                "status": {
+                    "conditions": [{"type": "Ready", "status": "True"}],
+                    "nodeInfo": {"kubeletVersion": "v1.36.0", "osImage": "Debian", "kernelVersion": "6", "containerRuntimeVersion": "containerd://1"},
+                    "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
+                },
+            }),
+            &[
+                "n", "Ready,SchedulingDisabled", "a,control-plane", "<unknown>", "v1.36.0", "10.0.0.1", "<none>", "Debian", "6",
+                "containerd://1",
+            ],
+        );
+    }
+}

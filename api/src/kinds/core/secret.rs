@@ -1,0 +1,192 @@
+//! Secret (`pkg/apis/core/validation: ValidateSecret @ v1.36`).
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::data;
+use crate::field::{At, Errors};
+use crate::kinds::common::metadata::immutable;
+use crate::kinds::common::values::{fill_zero, remove, text};
+use crate::kinds::printing::{age, name};
+use crate::kinds::{Column, Strategy};
+use crate::names;
+
+/// The behaviour of Secrets.
+pub struct Secret;
+
+const COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::new("Type", "string", "What the secret is used for."),
+    Column::new("Data", "string", "Number of keys."),
+    Column::AGE,
+];
+
+impl Strategy for Secret {
+    fn default(&self, obj: &mut Value) {
+        merge_string_data(obj);
+        fill_zero(obj, "type", "Opaque");
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        let at = At::root(obj).child("data");
+        let mut size = 0_usize;
+        for (key, value) in at.entries() {
+            errs.invalid_each(&value.path, key, names::is_config_map_key(key));
+            size = size.saturating_add(data::decoded_len(value.text()));
+        }
+        if size > data::MAX_BYTES {
+            errs.too_long(&at, data::MAX_BYTES);
+        }
+        keys_of_type(obj, &at, &mut errs);
+        errs
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
+        let mut errs = Errors::new();
+        immutable(&At::root(new).child("type"), old.get("type"), &mut errs);
+        data::immutable(new, old, &["data"], &mut errs);
+        errs.extend(self.validate(new));
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        vec![name(obj), text(obj, "/type").into(), At::root(obj).child("data").len().into(), age(obj, now)]
+    }
+
+    fn selectable_names(&self) -> &'static [&'static str] {
+        &["type"]
+    }
+
+    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
+        vec![("type", text(obj, "/type").into())]
+    }
+}
+
+/// Writes `stringData` into `data`, over what is there, and forgets it.
+fn merge_string_data(obj: &mut Value) {
+    let Some(Value::Object(plain)) = obj.get_mut("stringData").map(Value::take) else {
+        remove(obj, "stringData");
+        return;
+    };
+    remove(obj, "stringData");
+    let Some(map) = obj.as_object_mut() else { return };
+    let slot = map.entry("data").or_insert(Value::Null);
+    if slot.is_null() {
+        *slot = Value::Object(Map::new());
+    }
+    let Some(target) = slot.as_object_mut() else { return };
+    for (key, value) in plain {
+        target.insert(key, STANDARD.encode(value.as_str().unwrap_or_default()).into());
+    }
+}
+
+fn keys_of_type(obj: &Value, at: &At<'_>, errs: &mut Errors) {
+    let mut need = |keys: &[&str]| {
+        for key in keys {
+            if at.object().is_none_or(|o| !o.contains_key(*key)) {
+                errs.required(&at.path.key(*key));
+            }
+        }
+    };
+    match text(obj, "/type") {
+        "kubernetes.io/service-account-token" => {
+            let annotation = At::root(obj).child("metadata").child("annotations").key("kubernetes.io/service-account.name");
+            annotation.require(errs);
+        }
+        "kubernetes.io/dockercfg" => json_key(at, ".dockercfg", errs),
+        "kubernetes.io/dockerconfigjson" => json_key(at, ".dockerconfigjson", errs),
+        "kubernetes.io/basic-auth" => {
+            let either = ["username", "password"].iter().any(|k| at.object().is_some_and(|o| o.contains_key(*k)));
+            need(if either { &[] } else { &["username", "password"] });
+        }
+        "kubernetes.io/ssh-auth" => {
+            at.key("ssh-privatekey").require(errs);
+        }
+        "kubernetes.io/tls" => need(&["tls.crt", "tls.key"]),
+        _ => {}
+    }
+}
+
+fn json_key(at: &At<'_>, key: &str, errs: &mut Errors) {
+    let value = at.key(key);
+    let Some(encoded) = value.str() else {
+        errs.required(&value.path);
+        return;
+    };
+    let bytes = STANDARD.decode(encoded).unwrap_or_default();
+    if let Err(error) = serde_json::from_slice::<Map<String, Value>>(&bytes) {
+        errs.invalid_value(&value.path, "<secret contents redacted>", error.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kinds::checking::{check, check_cells, check_update, defaulted};
+
+    #[test]
+    fn string_data_become_data() {
+        assert_eq!(
+            defaulted(&Secret, json!({"data": {"a": "eA==", "b": "eA=="}, "stringData": {"a": "hello"}})),
+            json!({"data": {"a": "aGVsbG8=", "b": "eA=="}, "type": "Opaque"})
+        );
+    }
+
+    #[test]
+    fn types_demand_keys() {
+        check(&Secret, json!({"type": "anything", "data": {}}), &[]);
+        check(
+            &Secret,
+            json!({"type": "kubernetes.io/tls", "data": {"tls.crt": ""}}),
+            &["data[tls.key]: Required value"],
+        );
+        check(
+            &Secret,
+            json!({"type": "kubernetes.io/basic-auth"}),
+            &["data[username]: Required value", "data[password]: Required value"],
+        );
+        check(&Secret, json!({"type": "kubernetes.io/dockercfg"}), &["data[.dockercfg]: Required value"]);
+        check(&Secret, json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30="}}), &[]);
+        check(
+            &Secret,
+            json!({"type": "kubernetes.io/service-account-token"}),
+            &["metadata.annotations[kubernetes.io/service-account.name]: Required value"],
+        );
+    }
+
+    #[test]
+    fn type_and_immutable_data_stay() {
+        check_update(
+            &Secret,
+            json!({"type": "a/b", "data": {}}),
+            json!({"data": {}}),
+            &["type: Invalid value: \"Opaque\": field is immutable"],
+        );
+        check_update(
+            &Secret,
+            json!({"data": {"a": "eA=="}, "immutable": true}),
+            json!({"data": {}, "immutable": true}),
+            &["data: Forbidden: field is immutable when `immutable` is set"],
+        );
+    }
+
+    #[test]
+    fn cells() {
+        check_cells(
+            &Secret,
+            &json!({"metadata": {"name": "a"}, "type": "Opaque", "data": {"x": ""}}),
+            &["a", "Opaque", "1", "<unknown>"],
+        );
+    }
+}

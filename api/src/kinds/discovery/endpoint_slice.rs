@@ -1,0 +1,225 @@
+//! EndpointSlice (`pkg/apis/discovery/validation @ v1.36`).
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::field::{At, Errors};
+use crate::kinds::common::cells::shortened;
+use crate::kinds::common::generation::{advance, start};
+use crate::kinds::common::metadata::{immutable, labels};
+use crate::kinds::common::network;
+use crate::kinds::common::values::{each, fill, list, same, text};
+use crate::kinds::printing::{UNSET, age, name};
+use crate::kinds::{Column, Context, Strategy};
+use crate::{meta, names};
+
+/// The behaviour of EndpointSlices.
+pub struct EndpointSlice;
+
+const MAX_ADDRESSES: usize = 100;
+const MAX_PORTS: usize = 20000;
+const MAX_ENDPOINTS: usize = 1000;
+const MAX_ZONE_HINTS: usize = 8;
+
+const COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::new("AddressType", "string", "Kind of the addresses."),
+    Column::new("Ports", "string", "Ports of every endpoint."),
+    Column::new("Endpoints", "string", "Addresses of the endpoints."),
+    Column::AGE,
+];
+
+impl Strategy for EndpointSlice {
+    fn default(&self, obj: &mut Value) {
+        each(obj, "ports", |port| {
+            fill(port, "name", "");
+            fill(port, "protocol", "TCP");
+        });
+    }
+
+    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
+        start(obj);
+    }
+
+    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
+        advance(new, old);
+        let before = meta::generation(old);
+        let relabelled = !same(new.pointer("/metadata/labels"), old.pointer("/metadata/labels"));
+        if relabelled && meta::generation(new) == before {
+            meta::set_generation(new, before.saturating_add(1));
+        }
+    }
+
+    fn validate(&self, obj: &Value) -> Errors {
+        let mut errs = Errors::new();
+        let root = At::root(obj);
+        let kind = root.child("addressType");
+        if kind.require(&mut errs) {
+            kind.one_of(&["FQDN", "IPv4", "IPv6"], &mut errs);
+        }
+        endpoints(&root.child("endpoints"), kind.text(), &mut errs);
+        ports(&root.child("ports"), &mut errs);
+        errs
+    }
+
+    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
+        let mut errs = self.validate(new);
+        immutable(&At::root(new).child("addressType"), old.get("addressType"), &mut errs);
+        errs
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        COLUMNS
+    }
+
+    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
+        let port = |p: &Value| match p.get("port").and_then(Value::as_i64) {
+            Some(number) => number.to_string(),
+            None if text(p, "/name").is_empty() => "*".to_owned(),
+            None => text(p, "/name").to_owned(),
+        };
+        let ports: Vec<String> = list(obj, "/ports").iter().map(port).collect();
+        let addresses: Vec<String> = list(obj, "/endpoints")
+            .iter()
+            .flat_map(|e| list(e, "/addresses"))
+            .filter_map(|a| a.as_str().map(ToOwned::to_owned))
+            .collect();
+        vec![
+            name(obj),
+            text(obj, "/addressType").into(),
+            shortened(&ports, UNSET).into(),
+            shortened(&addresses, UNSET).into(),
+            age(obj, now),
+        ]
+    }
+}
+
+fn endpoints(all: &At<'_>, kind: &str, errs: &mut Errors) {
+    if all.len() > MAX_ENDPOINTS {
+        errs.too_many(all, all.len(), MAX_ENDPOINTS);
+        return;
+    }
+    for endpoint in all.items() {
+        let addresses = endpoint.child("addresses");
+        match addresses.len() {
+            0 => errs.required_because(&addresses, "must contain at least 1 address"),
+            1..=MAX_ADDRESSES => {}
+            n => errs.too_many(&addresses, n, MAX_ADDRESSES),
+        }
+        for address in addresses.items() {
+            validate_address(&address, kind, errs);
+        }
+        let host = endpoint.child("hostname");
+        if host.exists() {
+            host.check(names::is_dns1123_label, errs);
+        }
+        let node = endpoint.child("nodeName");
+        if node.exists() {
+            node.check(names::is_dns1123_subdomain, errs);
+        }
+        labels(&endpoint.child("deprecatedTopology"), errs);
+        let zones = endpoint.child("hints").child("forZones");
+        if zones.len() > MAX_ZONE_HINTS {
+            errs.too_many(&zones, zones.len(), MAX_ZONE_HINTS);
+        }
+        let mut seen = HashSet::new();
+        for zone in zones.items() {
+            let name = zone.child("name");
+            if !seen.insert(name.text()) {
+                errs.duplicate(&name);
+            }
+            name.check(names::is_label_value, errs);
+        }
+    }
+}
+
+fn validate_address(address: &At<'_>, kind: &str, errs: &mut Errors) {
+    let before = errs.len();
+    match kind {
+        "IPv4" if address.text().parse::<Ipv4Addr>().is_err() => errs.invalid(address, "must be a valid IPv4 address"),
+        "IPv6" if address.text().parse::<Ipv6Addr>().is_err() => errs.invalid(address, "must be a valid IPv6 address"),
+        "FQDN" => {
+            let host = address.text().strip_suffix('.').unwrap_or(address.text());
+            errs.invalid_each(address, host, names::is_dns1123_subdomain(host));
+            return;
+        }
+        _ => {}
+    }
+    if errs.len() == before {
+        network::no_special_ip(address, errs);
+    }
+}
+
+fn ports(all: &At<'_>, errs: &mut Errors) {
+    if all.len() > MAX_PORTS {
+        errs.too_many(all, all.len(), MAX_PORTS);
+        return;
+    }
+    let mut seen = HashSet::new();
+    for port in all.items() {
+        let name = port.child("name");
+        if !name.is_empty() {
+            name.check(names::is_dns1123_label, errs);
+        }
+        if !seen.insert(name.text()) {
+            errs.duplicate(&name);
+        }
+        network::protocol(&port.child("protocol"), errs);
+        let app = port.child("appProtocol");
+        if app.exists() {
+            app.check(names::is_qualified_name, errs);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::kinds::checking::{check, check_cells, check_update, context};
+
+    #[test]
+    fn addresses_and_ports() {
+        check(&EndpointSlice, json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]}), &[]);
+        check(
+            &EndpointSlice,
+            json!({"addressType": "IPv4", "endpoints": [{"addresses": []}, {"addresses": ["::1"]}], "ports": [{}, {"protocol": "X"}]}),
+            &[
+                "endpoints[0].addresses: Required value: must contain at least 1 address",
+                "endpoints[1].addresses[0]: Invalid value: \"::1\": must be a valid IPv4 address",
+                "ports[1].name: Duplicate value: \"\"",
+                "ports[1].protocol: Unsupported value: \"X\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+            ],
+        );
+        check(&EndpointSlice, json!({}), &["addressType: Required value"]);
+        check_update(
+            &EndpointSlice,
+            json!({"addressType": "IPv4"}),
+            json!({"addressType": "FQDN"}),
+            &["addressType: Invalid value: \"FQDN\": field is immutable"],
+        );
+    }
+
+    #[test]
+    fn generation_counts_labels_too() {
+        let old = json!({"metadata": {"generation": 1}, "addressType": "IPv4"});
+        let mut new = json!({"metadata": {"labels": {"a": "b"}}, "addressType": "IPv4"});
+        EndpointSlice.prepare_update(&context(), &mut new, &old);
+        assert_eq!(new["metadata"]["generation"], 2);
+        EndpointSlice.prepare_update(&context(), &mut new.clone(), &new);
+        assert_eq!(new["metadata"]["generation"], 2);
+    }
+
+    #[test]
+    fn cells() {
+        check_cells(
+            &EndpointSlice,
+            &json!({"metadata": {"name": "s"}, "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}, {"name": "x"}]}),
+            &["s", "IPv4", "80,x", "10.0.0.1", "<unknown>"],
+        );
+    }
+}

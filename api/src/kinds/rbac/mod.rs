@@ -1,0 +1,4 @@
+//! Kinds of `rbac.authorization.k8s.io`.
+
+pub mod binding;
+pub mod role;
