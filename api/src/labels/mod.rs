@@ -105,7 +105,7 @@ impl Selector {
         let mut requirements = Vec::new();
         for (key, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
             let value = value.as_str().ok_or(Error::Malformed("matchLabels holds a value that is no string"))?;
-            requirements.push(Requirement::new(key, Operator::In, vec![value.to_owned()])?);
+            requirements.push(Requirement::new(key, Operator::Equals, vec![value.to_owned()])?);
         }
         for expression in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
             requirements.push(requirement_of(expression)?);
@@ -188,9 +188,22 @@ mod tests {
     #[test]
     fn texts_parse_to_what_they_mean() {
         let cases: &[(&str, &str)] = &[
-            ("", ""), ("a", "a"), ("!a", "!a"), ("a=b", "a=b"), ("a==b", "a==b"), ("a!=b", "a!=b"), ("b=1,a=2", "a=2,b=1"),
-            ("x in (foo,,baz),y,z notin ()", "x in (,baz,foo),y,z notin ()"), ("a in (in,notin)", "a in (in,notin)"), ("in=in", "in=in"),
-            ("a>5", "a>5"), ("a<3", "a<3"), (" a = b ", "a=b"), ("a=", "a="), ("example.com/a", "example.com/a"), ("a in (b)", "a in (b)"),
+            ("", ""),
+            ("a", "a"),
+            ("!a", "!a"),
+            ("a=b", "a=b"),
+            ("a==b", "a==b"),
+            ("a!=b", "a!=b"),
+            ("b=1,a=2", "a=2,b=1"),
+            ("x in (foo,,baz),y,z notin ()", "x in (,baz,foo),y,z notin ()"),
+            ("a in (in,notin)", "a in (in,notin)"),
+            ("in=in", "in=in"),
+            ("a>5", "a>5"),
+            ("a<3", "a<3"),
+            (" a = b ", "a=b"),
+            ("a=", "a="),
+            ("example.com/a", "example.com/a"),
+            ("a in (b)", "a in (b)"),
         ];
         for (text, shown) in cases {
             assert_eq!(Selector::parse(text).map(|s| s.to_string()), Ok((*shown).to_owned()), "{text}");
@@ -213,23 +226,47 @@ mod tests {
             assert_eq!(Selector::parse(text).unwrap_err().to_string(), *message, "{text}");
         }
         let bad_key = Selector::parse("-a=b").unwrap_err().to_string();
-        assert!(bad_key.starts_with("unable to parse requirement: <nil>: Invalid value: \"-a\": name part must consist of"), "{bad_key}");
+        assert!(
+            bad_key.starts_with("unable to parse requirement: <nil>: Invalid value: \"-a\": name part must consist of"),
+            "{bad_key}"
+        );
         let bad_value = Selector::parse("a=-b").unwrap_err().to_string();
-        assert!(bad_value.starts_with("unable to parse requirement: values[0][a]: Invalid value: \"-b\": a valid label must be"), "{bad_value}");
+        assert!(
+            bad_value
+                .starts_with("unable to parse requirement: values[0][a]: Invalid value: \"-b\": a valid label must be"),
+            "{bad_value}"
+        );
         let gt = Selector::parse("a>x").unwrap_err().to_string();
-        assert_eq!(gt, "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer");
+        assert_eq!(
+            gt,
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"
+        );
     }
 
     #[test]
     fn matching_follows_the_operators() {
         let labels = set(&[("a", "1"), ("b", "x")]);
         for (text, wanted) in [
-            ("a=1", true), ("a!=1", false), ("c!=1", true), ("a in (1,2)", true), ("c in (1)", false), ("c notin (1)", true), ("a", true),
-            ("!c", true), ("!a", false), ("a>0", true), ("a>1", false), ("b>0", false), ("a<2,b", true), ("", true),
+            ("a=1", true),
+            ("a!=1", false),
+            ("c!=1", true),
+            ("a in (1,2)", true),
+            ("c in (1)", false),
+            ("c notin (1)", true),
+            ("a", true),
+            ("!c", true),
+            ("!a", false),
+            ("a>0", true),
+            ("a>1", false),
+            ("b>0", false),
+            ("a<2,b", true),
+            ("", true),
         ] {
             assert_eq!(Selector::parse(text).unwrap().matches(&labels), wanted, "{text}");
         }
-        assert!(!Selector::nothing().matches(&labels) && Selector::everything().matches(&None::<BTreeMap<String, String>>));
+        assert!(
+            !Selector::nothing().matches(&labels) && Selector::everything().matches(&None::<BTreeMap<String, String>>)
+        );
     }
 
     #[test]
@@ -237,12 +274,17 @@ mod tests {
         let selector = json!({"matchLabels": {"app": "web"}, "matchExpressions": [
             {"key": "tier", "operator": "NotIn", "values": ["db"]}, {"key": "old", "operator": "DoesNotExist"}]});
         let selector = Selector::from_label_selector(&selector).unwrap();
-        assert_eq!(selector.to_string(), "app in (web),!old,tier notin (db)");
-        assert!(selector.matches(&set(&[("app", "web")])) && !selector.matches(&set(&[("app", "web"), ("tier", "db")])));
+        assert_eq!(selector.to_string(), "app=web,!old,tier notin (db)");
+        assert!(
+            selector.matches(&set(&[("app", "web")])) && !selector.matches(&set(&[("app", "web"), ("tier", "db")]))
+        );
         assert!(Selector::from_label_selector(&json!(null)).unwrap().selects_nothing());
         assert!(Selector::from_label_selector(&json!({})).unwrap().is_empty());
         let bad = json!({"matchExpressions": [{"key": "a", "operator": "Like"}]});
-        assert_eq!(Selector::from_label_selector(&bad).unwrap_err().to_string(), "\"Like\" is not a valid label selector operator");
+        assert_eq!(
+            Selector::from_label_selector(&bad).unwrap_err().to_string(),
+            "\"Like\" is not a valid label selector operator"
+        );
         let empty = json!({"matchExpressions": [{"key": "a", "operator": "In"}]});
         assert!(Selector::from_label_selector(&empty).is_err());
     }
