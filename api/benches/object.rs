@@ -23,20 +23,36 @@ fn main() {
     let base = measure(|| serde_json::from_slice::<Value>(&body).expect("the pod is JSON"));
     report("serde_json to Value", base, base);
     report("decode::json (with duplicate keys)", measure(|| decode::json(&body).expect("the pod is JSON")), base);
-    report("decode::json_as (with the schema)", measure(|| decode::json_as(pod_def, &body).expect("the pod fits")), base);
+    report(
+        "decode::json_as (with the schema)",
+        measure(|| decode::json_as(pod_def, &body).expect("the pod fits")),
+        base,
+    );
     let mut checked = pod.clone();
-    report("decode::in_place (the schema alone)", measure(|| decode::in_place(pod_def, &mut checked).expect("the pod fits")), base);
+    report(
+        "decode::in_place (the schema alone)",
+        measure(|| decode::in_place(pod_def, &mut checked).expect("the pod fits")),
+        base,
+    );
     report("clone", measure(|| pod.clone()), base);
     report("write", measure(|| serde_json::to_vec(&pod).expect("a value can be written")), base);
-    report("strategic::apply (with two clones)", measure(|| strategic::apply(pod_def, pod.clone(), patch.clone())), base);
+    report(
+        "strategic::apply (with two clones)",
+        measure(|| strategic::apply(pod_def, pod.clone(), patch.clone())),
+        base,
+    );
     report("strategic::diff", measure(|| strategic::diff(pod_def, &pod, &changed)), base);
     report("strategic::three_way", measure(|| strategic::three_way(pod_def, &pod, &changed, &pod)), base);
     let merge_patch = merge::diff(&pod, &changed);
-    report("merge::apply (with two clones)", measure(|| {
-        let mut target = pod.clone();
-        merge::apply(&mut target, merge_patch.clone());
-        target
-    }), base);
+    report(
+        "merge::apply (with two clones)",
+        measure(|| {
+            let mut target = pod.clone();
+            merge::apply(&mut target, merge_patch.clone());
+            target
+        }),
+        base,
+    );
     let selector = labels::Selector::parse("app=web,tier in (a,b),!canary").expect("the selector is right");
     report("labels::Selector::matches", measure(|| selector.matches(&corvette_api::meta::labels(&pod))), base);
     report("quantity parse and show", measure(|| quantity::Quantity::parse("1500Mi").map(|q| q.to_string())), base);
@@ -44,8 +60,11 @@ fn main() {
 
 /// A pod of about 10 KB.
 fn pod() -> Value {
-    let env: Vec<Value> = (0..12).map(|i| json!({"name": format!("VARIABLE_{i}"), "value": format!("value of the variable {i}")})).collect();
-    let mounts: Vec<Value> = (0..4).map(|i| json!({"name": format!("v{i}"), "mountPath": format!("/var/lib/data/{i}")})).collect();
+    let env: Vec<Value> = (0..12)
+        .map(|i| json!({"name": format!("VARIABLE_{i}"), "value": format!("value of the variable {i}")}))
+        .collect();
+    let mounts: Vec<Value> =
+        (0..4).map(|i| json!({"name": format!("v{i}"), "mountPath": format!("/var/lib/data/{i}")})).collect();
     let containers: Vec<Value> = (0..6)
         .map(|i| {
             json!({"name": format!("c{i}"), "image": "registry.example/app:1", "command": ["/bin/app", "--verbose"], "env": env, "volumeMounts": mounts,
@@ -68,7 +87,8 @@ fn measure<T>(mut work: impl FnMut() -> T) -> Duration {
     let start = Instant::now();
     black_box(work());
     let once = start.elapsed().max(Duration::from_nanos(20));
-    let runs = u32::try_from((Duration::from_millis(20).as_nanos() / once.as_nanos()).clamp(1, 1_000_000)).expect("clamped");
+    let runs =
+        u32::try_from((Duration::from_millis(20).as_nanos() / once.as_nanos()).clamp(1, 1_000_000)).expect("clamped");
     let mut times: Vec<Duration> = (0..BATCHES)
         .map(|_| {
             let start = Instant::now();

@@ -177,11 +177,13 @@ mod tests {
     fn parses_and_matches() {
         let selector = Selector::parse("status.phase!=Failed,spec.nodeName==a,metadata.name=b").unwrap();
         assert_eq!(selector.to_string(), "metadata.name=b,spec.nodeName=a,status.phase!=Failed");
-        let get = |phase| move |f: &str| match f {
-            "status.phase" => Some(phase),
-            "spec.nodeName" => Some("a"),
-            "metadata.name" => Some("b"),
-            _ => None,
+        let get = |phase| {
+            move |f: &str| match f {
+                "status.phase" => Some(phase),
+                "spec.nodeName" => Some("a"),
+                "metadata.name" => Some("b"),
+                _ => None,
+            }
         };
         assert!(selector.matches(get("Running")) && !selector.matches(get("Failed")));
         assert_eq!(selector.requires_exact_match("spec.nodeName"), Some("a"));

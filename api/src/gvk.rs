@@ -55,7 +55,11 @@ impl GroupVersionKind {
     /// Makes a kind of an object's `apiVersion` (`apps/v1` or `v1`) and `kind`.
     pub fn from_api_version(api_version: &str, kind: &str) -> Self {
         let (group, version) = split_api_version(api_version);
-        Self { group: Cow::Owned(group.to_owned()), version: Cow::Owned(version.to_owned()), kind: Cow::Owned(kind.to_owned()) }
+        Self {
+            group: Cow::Owned(group.to_owned()),
+            version: Cow::Owned(version.to_owned()),
+            kind: Cow::Owned(kind.to_owned()),
+        }
     }
 
     /// Returns the kind without its version.

@@ -94,7 +94,10 @@ mod tests {
         assert_eq!(scaled(&json!("0%"), 10, Rounding::Up), Ok(0));
         assert_eq!(scaled(&json!("100%"), i64::MAX, Rounding::Up), Ok(i64::MAX));
         assert_eq!(scaled(&json!("x"), 10, Rounding::Up), Err(Error::NotAPercentage));
-        assert_eq!(scaled(&json!("x%"), 10, Rounding::Up).unwrap_err().to_string(), "invalid value for IntOrString: invalid value \"x%\": strconv.Atoi: parsing \"x\": invalid syntax");
+        assert_eq!(
+            scaled(&json!("x%"), 10, Rounding::Up).unwrap_err().to_string(),
+            "invalid value for IntOrString: invalid value \"x%\": strconv.Atoi: parsing \"x\": invalid syntax"
+        );
         assert_eq!(scaled(&json!([]), 10, Rounding::Up), Err(Error::NotAPercentage));
         assert_eq!(IntOrString::from_value(&json!("33%")).and_then(|v| v.percent()), Some(33));
     }

@@ -127,7 +127,10 @@ pub fn is_qualified_name(value: &str) -> Verdict {
             *name
         }
         _ => {
-            errs.push(format!("a qualified name {} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')", wrong()));
+            errs.push(format!(
+                "a qualified name {} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+                wrong()
+            ));
             return Err(errs);
         }
     };
@@ -168,7 +171,10 @@ pub fn is_env_var_name(value: &str) -> Verdict {
         errs.push(format!("environment variable name {EMPTY_ERROR}"));
     }
     if !value.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'=') {
-        errs.push("a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned());
+        errs.push(
+            "a valid environment variable name must consist only of printable ASCII characters other than '='"
+                .to_owned(),
+        );
     }
     verdict(errs)
 }
@@ -357,13 +363,17 @@ mod tests {
     fn complaints_are_upstreams() {
         assert_eq!(
             is_dns1123_subdomain("A_").unwrap_err(),
-            ["a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an \
+            [
+                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an \
               alphanumeric character (e.g. 'example.com', regex used for validation is \
-              '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"]
+              '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+            ]
         );
         assert_eq!(is_dns1123_label("a.b").unwrap_err(), ["must not contain dots"]);
         assert_eq!(is_dns1123_label(&"a".repeat(64)).unwrap_err(), ["must be no more than 63 bytes"]);
-        assert!(is_label_value("-x").unwrap_err()[0].contains("(e.g. 'MyValue',  or 'my_value',  or '12345', regex used"));
+        assert!(
+            is_label_value("-x").unwrap_err()[0].contains("(e.g. 'MyValue',  or 'my_value',  or '12345', regex used")
+        );
         assert_eq!(is_qualified_name("/a").unwrap_err(), ["prefix part must be non-empty"]);
         assert!(is_qualified_name("a/b/c").unwrap_err()[0].starts_with("a qualified name must consist of"));
         assert_eq!(is_port_number(0).unwrap_err(), ["must be between 1 and 65535, inclusive"]);

@@ -184,7 +184,12 @@ impl Status {
 
 impl Details {
     fn of(resource: &GroupResource, name: &str) -> Self {
-        Self { name: name.to_owned(), group: resource.group.to_string(), kind: resource.resource.to_string(), ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            group: resource.group.to_string(),
+            kind: resource.resource.to_string(),
+            ..Self::default()
+        }
     }
 
     /// Returns the details as JSON, without empty fields.
@@ -222,12 +227,14 @@ fn insert_text(out: &mut Map<String, Value>, key: &str, text: &str) {
 
 /// 404: `deployments.apps "x" not found`.
 pub fn not_found(resource: &GroupResource, name: &str) -> Status {
-    Status::new(404, Reason::NotFound, format!("{resource} {} not found", quote(name))).with_details(Details::of(resource, name))
+    Status::new(404, Reason::NotFound, format!("{resource} {} not found", quote(name)))
+        .with_details(Details::of(resource, name))
 }
 
 /// 404 for a path that no resource has: `the server could not find the requested resource`.
 pub fn no_such_resource() -> Status {
-    Status::new(404, Reason::NotFound, "the server could not find the requested resource").with_details(Details::default())
+    Status::new(404, Reason::NotFound, "the server could not find the requested resource")
+        .with_details(Details::default())
 }
 
 /// 409: `pods "x" already exists`.
@@ -238,8 +245,13 @@ pub fn already_exists(resource: &GroupResource, name: &str) -> Status {
 
 /// 409: no unique name could be generated.
 pub fn generate_name_conflict(resource: &GroupResource, name: &str, retry_after_seconds: u32) -> Status {
-    let text = format!("{resource} {} already exists, the server was not able to generate a unique name for the object", quote(name));
-    Status::new(409, Reason::AlreadyExists, text).with_details(Details::of(resource, name)).with_retry_after(retry_after_seconds)
+    let text = format!(
+        "{resource} {} already exists, the server was not able to generate a unique name for the object",
+        quote(name)
+    );
+    Status::new(409, Reason::AlreadyExists, text)
+        .with_details(Details::of(resource, name))
+        .with_retry_after(retry_after_seconds)
 }
 
 /// 401; an empty message becomes `not authorized`.
@@ -260,7 +272,8 @@ pub fn forbidden(resource: &GroupResource, name: &str, detail: impl fmt::Display
 }
 
 /// What a conflict says when the object changed under the client.
-pub const OBJECT_MODIFIED: &str = "the object has been modified; please apply your changes to the latest version and try again";
+pub const OBJECT_MODIFIED: &str =
+    "the object has been modified; please apply your changes to the latest version and try again";
 
 /// 409: `Operation cannot be fulfilled on configmaps "x": detail`.
 pub fn conflict(resource: &GroupResource, name: &str, detail: impl fmt::Display) -> Status {
@@ -299,7 +312,13 @@ pub fn invalid(kind: &GroupKind, name: &str, errs: &field::Errors) -> Status {
         message.push_str(": ");
         message.push_str(&errs.to_string());
     }
-    let details = Details { name: name.to_owned(), group: kind.group.to_string(), kind: kind.kind.to_string(), causes, ..Details::default() };
+    let details = Details {
+        name: name.to_owned(),
+        group: kind.group.to_string(),
+        kind: kind.kind.to_string(),
+        causes,
+        ..Details::default()
+    };
     Status::new(422, Reason::Invalid, message).with_details(details)
 }
 
@@ -333,7 +352,8 @@ pub fn method_not_allowed() -> Status {
 
 /// 500 with reason ServerTimeout: the operation may be tried again.
 pub fn server_timeout(resource: &GroupResource, operation: &str, retry_after_seconds: u32) -> Status {
-    let message = format!("The {operation} operation against {resource} could not be completed at this time, please try again.");
+    let message =
+        format!("The {operation} operation against {resource} could not be completed at this time, please try again.");
     Status::new(500, Reason::ServerTimeout, message)
         .with_details(Details::of(resource, operation))
         .with_retry_after(retry_after_seconds)
@@ -341,7 +361,11 @@ pub fn server_timeout(resource: &GroupResource, operation: &str, retry_after_sec
 
 /// 500: `Internal error occurred: detail`.
 pub fn internal(detail: impl fmt::Display) -> Status {
-    Status::new(500, Reason::InternalError, format!("Internal error occurred: {detail}")).with_cause("", detail.to_string(), "")
+    Status::new(500, Reason::InternalError, format!("Internal error occurred: {detail}")).with_cause(
+        "",
+        detail.to_string(),
+        "",
+    )
 }
 
 /// 504: `Timeout: message`.
@@ -375,8 +399,10 @@ pub fn not_acceptable(accepted: &[&str]) -> Status {
 
 /// 415: the body's media type is not one of these.
 pub fn unsupported_media_type(accepted: &[&str]) -> Status {
-    let message =
-        format!("the body of the request was in an unknown format - accepted media types include: {}", accepted.join(", "));
+    let message = format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        accepted.join(", ")
+    );
     Status::new(415, Reason::UnsupportedMediaType, message)
 }
 
@@ -421,7 +447,10 @@ mod tests {
         assert_eq!(forbidden(&maps, "x", "no").message, "configmaps \"x\" is forbidden: no");
         assert_eq!(forbidden(&maps, "", "no").message, "configmaps is forbidden: no");
         assert_eq!(too_many_requests("slow", 2).retry_after(), Some(2));
-        assert_eq!(method_not_supported(&maps, "update").message, "update is not supported on resources of kind \"configmaps\"");
+        assert_eq!(
+            method_not_supported(&maps, "update").message,
+            "update is not supported on resources of kind \"configmaps\""
+        );
         assert_eq!(internal("boom").to_value()["details"], json!({"causes": [{"message": "boom"}]}));
         assert_eq!(too_large_resource_version(9, 3, 1).message, "Timeout: Too large resource version: 9, current: 3");
     }

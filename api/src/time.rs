@@ -71,7 +71,17 @@ pub fn since(from: Timestamp, now: Timestamp) -> SignedDuration {
 /// Walks the fixed shape `2006-01-02T15:04:05Z07:00`; the error is the offset and the element that does not fit.
 fn check_shape(text: &str) -> Result<(), (usize, &'static str)> {
     const ELEMENTS: [(usize, &str); 11] = [
-        (4, "2006"), (1, "-"), (2, "01"), (1, "-"), (2, "02"), (1, "T"), (2, "15"), (1, ":"), (2, "04"), (1, ":"), (2, "05"),
+        (4, "2006"),
+        (1, "-"),
+        (2, "01"),
+        (1, "-"),
+        (2, "02"),
+        (1, "T"),
+        (2, "15"),
+        (1, ":"),
+        (2, "04"),
+        (1, ":"),
+        (2, "05"),
     ];
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -114,18 +124,31 @@ mod tests {
     #[test]
     fn parses_offsets_and_refuses_the_rest() {
         assert_eq!(format(parse("2024-05-01T12:00:00+02:00").unwrap()), "2024-05-01T10:00:00Z");
-        for bad in ["", "yesterday", "2024-05-01", "2024-05-01T10:00:00", "2024-05-01 10:00:00Z", "2024-13-01T10:00:00Z", "2024-05-01T10:00:00.Z"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2024-05-01",
+            "2024-05-01T10:00:00",
+            "2024-05-01 10:00:00Z",
+            "2024-13-01T10:00:00Z",
+            "2024-05-01T10:00:00.Z",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert_eq!(
             parse("x").unwrap_err().to_string(),
             "parsing time \"x\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"x\" as \"2006\""
         );
-        assert_eq!(format_micro(parse_micro("2024-05-01T12:00:00.123456+02:00").unwrap()), "2024-05-01T10:00:00.123456Z");
+        assert_eq!(
+            format_micro(parse_micro("2024-05-01T12:00:00.123456+02:00").unwrap()),
+            "2024-05-01T10:00:00.123456Z"
+        );
         assert_eq!(
             parse_micro("2024-05-01T12:00:00Z").unwrap_err().to_string(),
             "parsing time \"2024-05-01T12:00:00Z\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"Z\" as \".000000\""
         );
-        assert!(parse_micro("2024-05-01T12:00:00.1234567Z").is_err() && parse_micro("2024-05-01T12:00:00.12Z").is_err());
+        assert!(
+            parse_micro("2024-05-01T12:00:00.1234567Z").is_err() && parse_micro("2024-05-01T12:00:00.12Z").is_err()
+        );
     }
 }

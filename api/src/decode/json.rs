@@ -29,7 +29,11 @@ pub fn json(body: &[u8]) -> Result<Parsed, Error> {
 
 fn explain(text: &str, error: &serde_json::Error) -> String {
     syntax::explain(text.as_bytes()).unwrap_or_else(|| {
-        if error.to_string().starts_with("recursion limit") { "exceeded max depth".to_owned() } else { error.to_string() }
+        if error.to_string().starts_with("recursion limit") {
+            "exceeded max depth".to_owned()
+        } else {
+            error.to_string()
+        }
     })
 }
 
@@ -97,7 +101,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
             entries.push((key, value));
         }
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for key in entries.iter().zip(entries.iter().skip(1)).filter(|((a, _), (b, _))| a == b).map(|((key, _), _)| key) {
+        for key in entries.iter().zip(entries.iter().skip(1)).filter(|((a, _), (b, _))| a == b).map(|((key, _), _)| key)
+        {
             if self.strict.len() < STRICT_LIMIT {
                 let path = self.at.field(None, key).path();
                 self.strict.push(format!("duplicate field {}", quote(&path)));

@@ -101,7 +101,8 @@ pub fn yaml_as(def: &Def, body: &[u8]) -> Result<Decoded, Error> {
 /// # Errors
 /// [`Error::Syntax`] with line and column when the body is no YAML.
 pub fn yaml(body: &[u8]) -> Result<Parsed, Error> {
-    let text = std::str::from_utf8(body).map_err(|e| Error::Syntax(format!("yaml: invalid UTF-8 at offset {}", e.valid_up_to())))?;
+    let text = std::str::from_utf8(body)
+        .map_err(|e| Error::Syntax(format!("yaml: invalid UTF-8 at offset {}", e.valid_up_to())))?;
     crate::yaml::parse(text).map_err(|e| Error::Syntax(e.to_string()))
 }
 
@@ -119,7 +120,9 @@ pub fn cannot_be_handled(gvk: &GroupVersionKind, wanted_kind: &str, detail: impl
 /// Makes the 400 for a body whose kind cannot be told: `the object provided is unrecognized (must be of type Pod): …`.
 pub fn unrecognized(wanted_kind: &str, detail: impl std::fmt::Display, body: &[u8]) -> Status {
     let summary = summarize(body);
-    status::bad_request(format!("the object provided is unrecognized (must be of type {wanted_kind}): {detail} ({summary})"))
+    status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {wanted_kind}): {detail} ({summary})"
+    ))
 }
 
 fn summarize(body: &[u8]) -> String {

@@ -11,7 +11,8 @@ use crate::quantity::{self, Quantity};
 use crate::time;
 
 /// Reads as Go does: bits that the last character has too many are ignored.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// Puts a quantity into canonical form.
 pub(super) fn quantity(value: &mut Value) -> Result<(), String> {
@@ -155,13 +156,25 @@ mod tests {
     #[test]
     fn base64_is_checked_where_go_checks_it() {
         for (text, outcome) in [
-            ("", Ok("")), ("YQ==", Ok("YQ==")), ("YR==", Ok("YQ==")), ("YW\nJj", Ok("YWJj")), ("YWJ=", Ok("YWI=")),
-            ("abc", Err(0)), ("YWJjZ", Err(4)), ("!", Err(0)), ("YQ=", Err(3)), ("YQ==x", Err(4)), ("Y===", Err(1)), ("YQ=x", Err(2)),
+            ("", Ok("")),
+            ("YQ==", Ok("YQ==")),
+            ("YR==", Ok("YQ==")),
+            ("YW\nJj", Ok("YWJj")),
+            ("YWJ=", Ok("YWI=")),
+            ("abc", Err(0)),
+            ("YWJjZ", Err(4)),
+            ("!", Err(0)),
+            ("YQ=", Err(3)),
+            ("YQ==x", Err(4)),
+            ("Y===", Err(1)),
+            ("YQ=x", Err(2)),
         ] {
             let mut bytes_text = text.to_owned();
             match (bytes(&mut bytes_text), outcome) {
                 (Ok(()), Ok(canonical)) => assert_eq!(bytes_text, canonical, "{text}"),
-                (Err(message), Err(at)) => assert_eq!(message, format!("illegal base64 data at input byte {at}"), "{text}"),
+                (Err(message), Err(at)) => {
+                    assert_eq!(message, format!("illegal base64 data at input byte {at}"), "{text}")
+                }
                 other => panic!("{text}: {other:?}"),
             }
         }

@@ -68,7 +68,9 @@ impl Walk<'_> {
     fn value(&mut self, ty: &Type, value: &mut Value, at: &Frame<'_>) -> Result<(), Error> {
         match (ty, value) {
             (Type::Ref(id), value) => self.definition(crate::schema::get(*id), value, at),
-            (Type::String, Value::String(_)) | (Type::Bool, Value::Bool(_)) | (Type::Double, Value::Number(_)) => Ok(()),
+            (Type::String, Value::String(_)) | (Type::Bool, Value::Bool(_)) | (Type::Double, Value::Number(_)) => {
+                Ok(())
+            }
             (Type::Bytes, Value::String(text)) => scalar::bytes(text).map_err(Error::Type),
             (Type::Int32, Value::Number(n)) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(()),
             (Type::Int64, Value::Number(n)) if n.is_i64() => Ok(()),
@@ -174,25 +176,58 @@ mod tests {
         );
         assert_eq!(
             decoded.strict,
-            ["unknown field \"bar\"", "unknown field \"spec.foo\"", "unknown field \"spec.template.spec.containers[1].Image\""]
+            [
+                "unknown field \"bar\"",
+                "unknown field \"spec.foo\"",
+                "unknown field \"spec.template.spec.containers[1].Image\""
+            ]
         );
     }
 
     #[test]
     fn wrong_types_are_worded_as_go_does() {
         for (value, text) in [
-            (json!({"spec": {"replicas": "3"}}), "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"),
-            (json!({"spec": {"replicas": 1.5}}), "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32"),
-            (json!({"spec": {"replicas": 3_000_000_000u64}}), "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas of type int32"),
-            (json!({"metadata": {"name": 1}}), "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string"),
-            (json!({"metadata": {"labels": {"a": 1}}}), "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"),
-            (json!({"spec": []}), "json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec"),
+            (
+                json!({"spec": {"replicas": "3"}}),
+                "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+            ),
+            (
+                json!({"spec": {"replicas": 1.5}}),
+                "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
+            ),
+            (
+                json!({"spec": {"replicas": 3_000_000_000u64}}),
+                "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas of type int32",
+            ),
+            (
+                json!({"metadata": {"name": 1}}),
+                "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string",
+            ),
+            (
+                json!({"metadata": {"labels": {"a": 1}}}),
+                "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
+            ),
+            (
+                json!({"spec": []}),
+                "json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec",
+            ),
             (json!([]), "json: cannot unmarshal array into Go value of type v1.Deployment"),
-            (json!({"spec": {"template": {"spec": {"containers": {}}}}}), "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container"),
-            (json!({"spec": {"template": {"spec": {"containers": [{"ports": [{"containerPort": "x"}]}]}}}}),
-             "json: cannot unmarshal string into Go struct field ContainerPort.spec.template.spec.containers.ports.containerPort of type int32"),
-            (json!({"spec": {"paused": "true"}}), "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.paused of type bool"),
-            (json!({"spec": {"strategy": {"rollingUpdate": {"maxSurge": true}}}}), "json: cannot unmarshal bool into Go value of type int32"),
+            (
+                json!({"spec": {"template": {"spec": {"containers": {}}}}}),
+                "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
+            ),
+            (
+                json!({"spec": {"template": {"spec": {"containers": [{"ports": [{"containerPort": "x"}]}]}}}}),
+                "json: cannot unmarshal string into Go struct field ContainerPort.spec.template.spec.containers.ports.containerPort of type int32",
+            ),
+            (
+                json!({"spec": {"paused": "true"}}),
+                "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.paused of type bool",
+            ),
+            (
+                json!({"spec": {"strategy": {"rollingUpdate": {"maxSurge": true}}}}),
+                "json: cannot unmarshal bool into Go value of type int32",
+            ),
         ] {
             assert_eq!(message(DEPLOYMENT, value), text);
         }

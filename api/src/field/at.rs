@@ -172,7 +172,8 @@ mod tests {
         for item in spec.child("items").items() {
             item.child("name").require(&mut errs);
         }
-        let entries: Vec<_> = spec.child("labels").entries().map(|(k, at)| format!("{k} {} {}", at.text(), at.path)).collect();
+        let entries: Vec<_> =
+            spec.child("labels").entries().map(|(k, at)| format!("{k} {} {}", at.text(), at.path)).collect();
         assert_eq!(entries, ["k v spec.labels[k]"]);
         assert!(!spec.child("gone").exists() && !spec.child("nothing").child("deeper").exists());
         assert_eq!(

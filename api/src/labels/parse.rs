@@ -42,7 +42,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, Error> {
         let token = parser.peek();
         match token.kind {
             Kind::Word | Kind::Not => {
-                let requirement = parser.requirement().map_err(|e| Error::Syntax(format!("unable to parse requirement: {e}")))?;
+                let requirement =
+                    parser.requirement().map_err(|e| Error::Syntax(format!("unable to parse requirement: {e}")))?;
                 requirements.push(requirement);
                 let next = parser.next(Place::Value);
                 match next.kind {
@@ -50,14 +51,22 @@ pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, Error> {
                     Kind::Comma => {
                         let after = parser.peek();
                         if !matches!(after.kind, Kind::Word | Kind::Not) {
-                            return Err(Error::Syntax(format!("found '{}', expected: identifier after ','", after.text)));
+                            return Err(Error::Syntax(format!(
+                                "found '{}', expected: identifier after ','",
+                                after.text
+                            )));
                         }
                     }
                     _ => return Err(Error::Syntax(format!("found '{}', expected: ',' or 'end of string'", next.text))),
                 }
             }
             Kind::End => return Ok(requirements),
-            _ => return Err(Error::Syntax(format!("found '{}', expected: !, identifier, or 'end of string'", token.text))),
+            _ => {
+                return Err(Error::Syntax(format!(
+                    "found '{}', expected: !, identifier, or 'end of string'",
+                    token.text
+                )));
+            }
         }
     }
 }
@@ -106,7 +115,8 @@ impl<'a> Parser<'a> {
             return Ok(Requirement::new(key, Operator::Exists, Vec::new())?);
         }
         let operator = self.operator()?;
-        let values = if matches!(operator, Operator::In | Operator::NotIn) { self.values()? } else { vec![self.exact_value()?] };
+        let values =
+            if matches!(operator, Operator::In | Operator::NotIn) { self.values()? } else { vec![self.exact_value()?] };
         Ok(Requirement::new(key, operator, values)?)
     }
 
@@ -161,7 +171,9 @@ impl<'a> Parser<'a> {
                         return Err(Error::Syntax(format!("found '{}', expected: ',' or ')'", after.text)));
                     }
                 }
-                Kind::Comma if values.is_empty() || matches!(after.kind, Kind::Comma | Kind::Close) => values.push(String::new()),
+                Kind::Comma if values.is_empty() || matches!(after.kind, Kind::Comma | Kind::Close) => {
+                    values.push(String::new())
+                }
                 Kind::Comma => {}
                 _ => return Err(Error::Syntax(format!("found '{}', expected: ',', or identifier", token.text))),
             }

@@ -48,7 +48,9 @@ impl Requirement {
         check_key(key, &Path::new("key"), &mut errs);
         let path = Path::new("values");
         let complaint = match operator {
-            Operator::In | Operator::NotIn if values.is_empty() => Some("for 'in', 'notin' operators, values set can't be empty"),
+            Operator::In | Operator::NotIn if values.is_empty() => {
+                Some("for 'in', 'notin' operators, values set can't be empty")
+            }
             Operator::Equals | Operator::DoubleEquals | Operator::NotEquals if values.len() != 1 => {
                 Some("exact-match compatibility requires one single value")
             }
@@ -65,7 +67,11 @@ impl Requirement {
         }
         for (i, value) in values.iter().enumerate() {
             if operator.is_numeric() && value.parse::<i64>().is_err() {
-                errs.invalid_value(&path.index(i), value.as_str(), "for 'Gt', 'Lt' operators, the value must be an integer");
+                errs.invalid_value(
+                    &path.index(i),
+                    value.as_str(),
+                    "for 'Gt', 'Lt' operators, the value must be an integer",
+                );
             }
             if let Err(complaints) = names::is_label_value(value) {
                 errs.invalid_value(&path.index(i).key(key), value.as_str(), complaints.join("; "));

@@ -16,9 +16,12 @@ pub const MAX_OPERATIONS: usize = 10_000;
 /// [`Error::Malformed`] when the patch is no list of operations, [`Error::Unprocessable`] when one does not fit,
 /// [`Error::TooLarge`] when there are more than [`MAX_OPERATIONS`].
 pub fn apply(original: &Value, patch: &Value) -> Result<Value, Error> {
-    let operations = patch.as_array().ok_or_else(|| Error::Malformed("json: cannot unmarshal object into Go value of type jsonpatch.Patch".to_owned()))?;
+    let operations = patch.as_array().ok_or_else(|| {
+        Error::Malformed("json: cannot unmarshal object into Go value of type jsonpatch.Patch".to_owned())
+    })?;
     if operations.len() > MAX_OPERATIONS {
-        let message = format!("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}", operations.len());
+        let message =
+            format!("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}", operations.len());
         return Err(Error::TooLarge(message));
     }
     let mut document = original.clone();
@@ -52,7 +55,10 @@ fn step(document: &mut Value, operation: &Value) -> Result<(), Error> {
         "move" => {
             let (from, to) = (source()?, place()?);
             if to.is_inside(&from) {
-                return Err(unprocessable(format!("error in move for path: {}: cannot move into itself", quote(from.text))));
+                return Err(unprocessable(format!(
+                    "error in move for path: {}: cannot move into itself",
+                    quote(from.text)
+                )));
             }
             let moved = from.remove(document, kind)?;
             to.add(document, moved, kind)
@@ -67,7 +73,11 @@ fn step(document: &mut Value, operation: &Value) -> Result<(), Error> {
             let found = place.find_mut(document).map_or(&Value::Null, |v| v);
             let wanted = value();
             // A path that is absent passes only a test for null.
-            if equal(found, &wanted) { Ok(()) } else { Err(unprocessable(format!("testing value {} failed: test failed", place.text))) }
+            if equal(found, &wanted) {
+                Ok(())
+            } else {
+                Err(unprocessable(format!("testing value {} failed: test failed", place.text)))
+            }
         }
         other => Err(unprocessable(format!("Unexpected kind: {other}"))),
     }
@@ -87,7 +97,9 @@ fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || x.as_f64() == y.as_f64(),
         (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y)),
-        (Value::Object(x), Value::Object(y)) => x.len() == y.len() && x.iter().all(|(k, x)| y.get(k).is_some_and(|y| equal(x, y))),
+        (Value::Object(x), Value::Object(y)) => {
+            x.len() == y.len() && x.iter().all(|(k, x)| y.get(k).is_some_and(|y| equal(x, y)))
+        }
         _ => a == b,
     }
 }
@@ -127,7 +139,8 @@ impl<'a> Pointer<'a> {
                 Ok(())
             }
             Value::Array(items) => {
-                let index = if last == "-" { items.len() } else { insert_index(last, items.len()).ok_or_else(absent)? };
+                let index =
+                    if last == "-" { items.len() } else { insert_index(last, items.len()).ok_or_else(absent)? };
                 if index > items.len() {
                     let bounds = format!("Unable to access invalid index: {index}: invalid index referenced");
                     return Err(unprocessable(format!("error in {kind} for path: '{}': {bounds}", self.text)));
@@ -144,7 +157,10 @@ impl<'a> Pointer<'a> {
         let (last, parents) = self.tokens.split_last().ok_or_else(absent)?;
         match descend(document, parents).ok_or_else(absent)? {
             Value::Object(map) => map.remove(last).ok_or_else(|| {
-                unprocessable(format!("error in {kind} for path: '{}': Unable to remove nonexistent key: {last}: missing value", self.text))
+                unprocessable(format!(
+                    "error in {kind} for path: '{}': Unable to remove nonexistent key: {last}: missing value",
+                    self.text
+                ))
             }),
             Value::Array(items) => match array_index(last, items.len()) {
                 Some(index) if index < items.len() => Ok(items.remove(index)),
@@ -195,13 +211,31 @@ mod tests {
     fn operations_do_what_the_rfc_says() {
         let original = json!({"a": {"b": [1, 2]}, "c/d": "x", "e~f": null});
         for (patch, result) in [
-            (json!([{"op": "add", "path": "/a/b/1", "value": 9}]), json!({"a": {"b": [1, 9, 2]}, "c/d": "x", "e~f": null})),
-            (json!([{"op": "add", "path": "/a/b/-", "value": 9}]), json!({"a": {"b": [1, 2, 9]}, "c/d": "x", "e~f": null})),
+            (
+                json!([{"op": "add", "path": "/a/b/1", "value": 9}]),
+                json!({"a": {"b": [1, 9, 2]}, "c/d": "x", "e~f": null}),
+            ),
+            (
+                json!([{"op": "add", "path": "/a/b/-", "value": 9}]),
+                json!({"a": {"b": [1, 2, 9]}, "c/d": "x", "e~f": null}),
+            ),
             (json!([{"op": "remove", "path": "/c~1d"}]), json!({"a": {"b": [1, 2]}, "e~f": null})),
-            (json!([{"op": "replace", "path": "/e~0f", "value": 1}]), json!({"a": {"b": [1, 2]}, "c/d": "x", "e~f": 1})),
-            (json!([{"op": "move", "from": "/a/b/0", "path": "/a/n"}]), json!({"a": {"b": [2], "n": 1}, "c/d": "x", "e~f": null})),
-            (json!([{"op": "copy", "from": "/a/b", "path": "/z"}]), json!({"a": {"b": [1, 2]}, "c/d": "x", "e~f": null, "z": [1, 2]})),
-            (json!([{"op": "test", "path": "/a/b", "value": [1, 2.0]}, {"op": "remove", "path": "/a"}]), json!({"c/d": "x", "e~f": null})),
+            (
+                json!([{"op": "replace", "path": "/e~0f", "value": 1}]),
+                json!({"a": {"b": [1, 2]}, "c/d": "x", "e~f": 1}),
+            ),
+            (
+                json!([{"op": "move", "from": "/a/b/0", "path": "/a/n"}]),
+                json!({"a": {"b": [2], "n": 1}, "c/d": "x", "e~f": null}),
+            ),
+            (
+                json!([{"op": "copy", "from": "/a/b", "path": "/z"}]),
+                json!({"a": {"b": [1, 2]}, "c/d": "x", "e~f": null, "z": [1, 2]}),
+            ),
+            (
+                json!([{"op": "test", "path": "/a/b", "value": [1, 2.0]}, {"op": "remove", "path": "/a"}]),
+                json!({"c/d": "x", "e~f": null}),
+            ),
             (json!([{"op": "add", "path": "", "value": {}}]), json!({})),
         ] {
             assert_eq!(apply(&original, &patch), Ok(result), "{patch}");
@@ -213,14 +247,28 @@ mod tests {
         let original = json!({"a": [1]});
         let message = |patch: Value| apply(&original, &patch).unwrap_err();
         for patch in [
-            json!([{"op": "remove", "path": "/x"}]), json!([{"op": "replace", "path": "/x", "value": 1}]), json!([{"op": "add", "path": "/x/y", "value": 1}]),
-            json!([{"op": "add", "path": "/a/5", "value": 1}]), json!([{"op": "test", "path": "/a/0", "value": 2}]), json!([{"op": "move", "from": "/a", "path": "/a/b"}]),
-            json!([{"op": "jump", "path": "/a"}]), json!([{"path": "/a"}]), json!([{"op": "add", "value": 1}]), json!([{"op": "add", "path": "a", "value": 1}]),
+            json!([{"op": "remove", "path": "/x"}]),
+            json!([{"op": "replace", "path": "/x", "value": 1}]),
+            json!([{"op": "add", "path": "/x/y", "value": 1}]),
+            json!([{"op": "add", "path": "/a/5", "value": 1}]),
+            json!([{"op": "test", "path": "/a/0", "value": 2}]),
+            json!([{"op": "move", "from": "/a", "path": "/a/b"}]),
+            json!([{"op": "jump", "path": "/a"}]),
+            json!([{"path": "/a"}]),
+            json!([{"op": "add", "value": 1}]),
+            json!([{"op": "add", "path": "a", "value": 1}]),
         ] {
             assert!(matches!(message(patch.clone()), Error::Unprocessable(_)), "{patch}");
         }
-        assert_eq!(message(json!([{"op": "test", "path": "/a/0", "value": 2}])).to_string(), "testing value /a/0 failed: test failed");
-        assert!(message(json!([{"op": "remove", "path": "/x"}])).to_string().contains("Unable to remove nonexistent key: x"));
+        assert_eq!(
+            message(json!([{"op": "test", "path": "/a/0", "value": 2}])).to_string(),
+            "testing value /a/0 failed: test failed"
+        );
+        assert!(
+            message(json!([{"op": "remove", "path": "/x"}]))
+                .to_string()
+                .contains("Unable to remove nonexistent key: x")
+        );
         assert!(matches!(message(json!({})), Error::Malformed(_)));
         let many = Value::Array(vec![json!({"op": "test", "path": "/a/0", "value": 1}); MAX_OPERATIONS + 1]);
         assert_eq!(message(many).to_status().code, 413);

@@ -118,7 +118,8 @@ fn binary(parts: &Parts<'_>, exponent: u32) -> (i128, Format) {
     let product = fraction * factor;
     let (units, rest) = (product / FRACTION_UNIT, product % FRACTION_UNIT * NANO);
     let rounded = rest / FRACTION_UNIT + i128::from(rest % FRACTION_UNIT != 0 || cut);
-    let nanos = whole.saturating_mul(factor).saturating_add(units).saturating_mul(NANO).saturating_add(rounded).min(MAX);
+    let nanos =
+        whole.saturating_mul(factor).saturating_add(units).saturating_mul(NANO).saturating_add(rounded).min(MAX);
     let format = if nanos > 0 && nanos < NANO { Format::DecimalSi } else { Format::BinarySi };
     (nanos, format)
 }

@@ -24,7 +24,15 @@ pub(super) fn load(text: &'static str) -> Vec<Def> {
 fn definition(id: DefId, line: &'static str) -> Def {
     let mut parts = line.split('\t');
     let name = parts.next().unwrap_or_default();
-    let mut def = Def { id, name, shape: Shape::Struct, map_type: None, fields: Vec::new(), gvks: Vec::new(), unions: Vec::new() };
+    let mut def = Def {
+        id,
+        name,
+        shape: Shape::Struct,
+        map_type: None,
+        fields: Vec::new(),
+        gvks: Vec::new(),
+        unions: Vec::new(),
+    };
     for part in parts {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         match key {

@@ -59,8 +59,9 @@ pub fn of_object(object: &serde_json::Value) -> Option<&'static Def> {
 
 /// Returns the definition of `ObjectMeta`, for kinds that have no definition of their own.
 pub fn object_meta() -> &'static Def {
-    static META: LazyLock<&'static Def> =
-        LazyLock::new(|| definition("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta").expect("the table holds ObjectMeta"));
+    static META: LazyLock<&'static Def> = LazyLock::new(|| {
+        definition("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta").expect("the table holds ObjectMeta")
+    });
     *META
 }
 
@@ -94,8 +95,14 @@ mod tests {
         assert_eq!(containers.patch_merge_key(), Some("name"));
         let container = containers.ty().item().unwrap().def().unwrap();
         let ports = container.field("ports").unwrap();
-        assert_eq!((ports.map_keys(), ports.patch_merge_key()), (&["containerPort", "protocol"][..], Some("containerPort")));
-        assert_eq!(ports.ty().item().unwrap().def().unwrap().field("protocol").unwrap().default_json(), Some("\"TCP\""));
+        assert_eq!(
+            (ports.map_keys(), ports.patch_merge_key()),
+            (&["containerPort", "protocol"][..], Some("containerPort"))
+        );
+        assert_eq!(
+            ports.ty().item().unwrap().def().unwrap().field("protocol").unwrap().default_json(),
+            Some("\"TCP\"")
+        );
         assert_eq!(pod.field("nodeSelector").unwrap().map_type(), Some(MapType::Atomic));
     }
 

@@ -143,7 +143,11 @@ fn write_literal(out: &mut String, text: &str, indent: usize) {
 fn style_of(text: &str) -> Style {
     let facts = Facts::of(text);
     if text.contains('\n') {
-        return if facts.special || facts.space_before_break || text.ends_with(' ') { Style::Double } else { Style::Literal };
+        return if facts.special || facts.space_before_break || text.ends_with(' ') {
+            Style::Double
+        } else {
+            Style::Literal
+        };
     }
     if text.is_empty() || facts.special || text.contains('\t') || scalar::is_ambiguous(text) {
         return Style::Double;

@@ -67,12 +67,37 @@ mod tests {
     #[test]
     fn scalars_follow_yaml_1_1() {
         for (text, wanted) in [
-            ("0644", json!(420)), ("0x1F", json!(31)), ("0b11", json!(3)), ("0o17", json!(15)), ("1_000", json!(1000)), ("-5", json!(-5)),
-            ("08", json!(8)), ("1e3", json!(1000)), ("1.5", json!(1.5)), (".5", json!(0.5)), ("1.0", json!(1)), ("yes", json!(true)),
-            ("Off", json!(false)), ("y", json!(true)), ("~", json!(null)), ("", json!(null)), ("null", json!(null)), ("\"yes\"", json!("yes")),
-            ("'0644'", json!("0644")), ("2024-01-01", json!("2024-01-01")), ("1.2.3", json!("1.2.3")), ("12:30:45", json!("12:30:45")),
-            ("!!str 12", json!("12")), ("!!int \"12\"", json!(12)), ("18446744073709551615", json!(18_446_744_073_709_551_615u64)),
-            ("!!binary aGk=", json!("hi")), ("yEs", json!("yEs")), ("1e", json!("1e")), ("0x", json!("0x")), ("--1", json!("--1")), ("9e400", json!("9e400")),
+            ("0644", json!(420)),
+            ("0x1F", json!(31)),
+            ("0b11", json!(3)),
+            ("0o17", json!(15)),
+            ("1_000", json!(1000)),
+            ("-5", json!(-5)),
+            ("08", json!(8)),
+            ("1e3", json!(1000)),
+            ("1.5", json!(1.5)),
+            (".5", json!(0.5)),
+            ("1.0", json!(1)),
+            ("yes", json!(true)),
+            ("Off", json!(false)),
+            ("y", json!(true)),
+            ("~", json!(null)),
+            ("", json!(null)),
+            ("null", json!(null)),
+            ("\"yes\"", json!("yes")),
+            ("'0644'", json!("0644")),
+            ("2024-01-01", json!("2024-01-01")),
+            ("1.2.3", json!("1.2.3")),
+            ("12:30:45", json!("12:30:45")),
+            ("!!str 12", json!("12")),
+            ("!!int \"12\"", json!(12)),
+            ("18446744073709551615", json!(18_446_744_073_709_551_615u64)),
+            ("!!binary aGk=", json!("hi")),
+            ("yEs", json!("yEs")),
+            ("1e", json!("1e")),
+            ("0x", json!("0x")),
+            ("--1", json!("--1")),
+            ("9e400", json!("9e400")),
         ] {
             assert_eq!(value(&format!("a: {text}")), json!({"a": wanted}), "{text}");
         }
@@ -81,18 +106,34 @@ mod tests {
     #[test]
     fn structures_anchors_and_merges_are_read() {
         assert_eq!(value("a:\n- 1\n- b: c\n  d: [x, {w: z}]\n"), json!({"a": [1, {"b": "c", "d": ["x", {"w": "z"}]}]}));
-        assert_eq!(value("base: &b {x: 1, w: 2}\nd:\n  <<: *b\n  w: 3\n"), json!({"base": {"x": 1, "w": 2}, "d": {"x": 1, "w": 3}}));
+        assert_eq!(
+            value("base: &b {x: 1, w: 2}\nd:\n  <<: *b\n  w: 3\n"),
+            json!({"base": {"x": 1, "w": 2}, "d": {"x": 1, "w": 3}})
+        );
         assert_eq!(value("a: |\n  x\n  y\nb: >-\n  x\n  y\n"), json!({"a": "x\ny\n", "b": "x y"}));
         assert_eq!(value("1: a\ntrue: b\n1.5: c\n"), json!({"1": "a", "true": "b", "1.5": "c"}));
         let documents = documents("a: 1\n---\n---\nb: 2\n").unwrap();
-        assert_eq!(documents.iter().map(|d| d.parsed.value.clone()).collect::<Vec<_>>(), [json!({"a": 1}), json!(null), json!({"b": 2})]);
+        assert_eq!(
+            documents.iter().map(|d| d.parsed.value.clone()).collect::<Vec<_>>(),
+            [json!({"a": 1}), json!(null), json!({"b": 2})]
+        );
         assert_eq!(super::documents("").unwrap(), []);
-        assert_eq!(parse("a: 1\nb:\n  c: 1\n  c: 2\n").unwrap().strict, ["yaml: unmarshal errors:\n  line 4: key \"c\" already set in map"]);
+        assert_eq!(
+            parse("a: 1\nb:\n  c: 1\n  c: 2\n").unwrap().strict,
+            ["yaml: unmarshal errors:\n  line 4: key \"c\" already set in map"]
+        );
     }
 
     #[test]
     fn mistakes_have_line_and_column() {
-        for (text, line) in [("a: b: c\n", 1), ("a: 1\n  b: 2\n", 2), ("a:\n\t- b\n", 2), ("a: [1, 2\nb: 3\n", 2), ("a: *nope\n", 1), ("x: \"abc\n", 1)] {
+        for (text, line) in [
+            ("a: b: c\n", 1),
+            ("a: 1\n  b: 2\n", 2),
+            ("a:\n\t- b\n", 2),
+            ("a: [1, 2\nb: 3\n", 2),
+            ("a: *nope\n", 1),
+            ("x: \"abc\n", 1),
+        ] {
             let error = parse(text).unwrap_err();
             assert!(error.line >= line && error.column >= 1, "{text}: {error}");
             assert!(error.to_string().starts_with("yaml: line "), "{error}");
@@ -121,10 +162,24 @@ mod tests {
     fn any_value() -> impl Strategy<Value = Value> {
         let text = prop_oneof![
             "[a-zA-Z0-9 :#'\"\\\\\n\t*&!|>%@`{}\\[\\],?~.<=-]{0,10}",
-            Just("yes".to_owned()), Just("0644".to_owned()), Just("1:30".to_owned()), Just("null".to_owned()), Just("<<".to_owned()),
-            Just("\u{85}\u{2028}é\u{0}\u{feff}".to_owned()), Just("---".to_owned()), Just("2024-01-01".to_owned()), Just(".inf".to_owned()),
+            Just("yes".to_owned()),
+            Just("0644".to_owned()),
+            Just("1:30".to_owned()),
+            Just("null".to_owned()),
+            Just("<<".to_owned()),
+            Just("\u{85}\u{2028}é\u{0}\u{feff}".to_owned()),
+            Just("---".to_owned()),
+            Just("2024-01-01".to_owned()),
+            Just(".inf".to_owned()),
         ];
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), any::<u64>().prop_map(Value::from), text.clone().prop_map(Value::from), (-1000i32..1000).prop_map(|n| Value::from(f64::from(n) + 0.5))];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            text.clone().prop_map(Value::from),
+            (-1000i32..1000).prop_map(|n| Value::from(f64::from(n) + 0.5))
+        ];
         leaf.prop_recursive(4, 40, 5, move |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

@@ -87,7 +87,8 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(id) => {
-                let value = self.anchors.get(&id).cloned().ok_or_else(|| error(&span.start, "anchor contains itself"))?;
+                let value =
+                    self.anchors.get(&id).cloned().ok_or_else(|| error(&span.start, "anchor contains itself"))?;
                 self.aliased += size(&value);
                 if self.aliased > MAX_ALIASED {
                     return Err(error(&span.start, "document contains excessive aliasing"));

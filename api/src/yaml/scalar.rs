@@ -6,8 +6,12 @@ use serde_json::{Number, Value};
 pub(super) fn resolve(text: &str) -> Option<Value> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Some(Value::Bool(true)),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Some(Value::Bool(false)),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            return Some(Value::Bool(true));
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            return Some(Value::Bool(false));
+        }
         _ => {}
     }
     match text.as_bytes().first()? {
@@ -24,7 +28,8 @@ pub(super) fn is_ambiguous(text: &str) -> bool {
 
 /// Infinities and "not a number", which JSON cannot say, and the merge key.
 pub(super) fn is_special(text: &str) -> bool {
-    matches!(text, ".nan" | ".NaN" | ".NAN" | "<<") || matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF")
+    matches!(text, ".nan" | ".NaN" | ".NAN" | "<<")
+        || matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF")
 }
 
 pub(super) fn integer(text: &str) -> Option<Value> {
@@ -59,7 +64,8 @@ pub(super) fn float(text: &str) -> Option<Value> {
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
     let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    let shaped = digits(whole) && fraction.is_none_or(digits) && (!whole.is_empty() || fraction.is_some_and(|f| !f.is_empty()));
+    let shaped =
+        digits(whole) && fraction.is_none_or(digits) && (!whole.is_empty() || fraction.is_some_and(|f| !f.is_empty()));
     let exponent_shaped = exponent.is_none_or(|e| {
         let e = e.strip_prefix(['+', '-']).unwrap_or(e);
         !e.is_empty() && digits(e)
@@ -83,7 +89,9 @@ fn is_sexagesimal(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let mut parts = unsigned.split(':');
     let first = parts.next().unwrap_or_default();
-    let number = |s: &str| s.starts_with(|c: char| c.is_ascii_digit()) && s.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.'));
+    let number = |s: &str| {
+        s.starts_with(|c: char| c.is_ascii_digit()) && s.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.'))
+    };
     let mut rest = parts.peekable();
     number(first) && rest.peek().is_some() && rest.all(number)
 }
@@ -95,5 +103,7 @@ fn looks_like_time(text: &str) -> bool {
         return false;
     }
     let rest = text.get(10..).unwrap_or_default();
-    rest.is_empty() || rest.starts_with(['T', 't', ' ']) && rest.bytes().skip(1).all(|b| b.is_ascii_digit() || b":.+-Z ".contains(&b))
+    rest.is_empty()
+        || rest.starts_with(['T', 't', ' '])
+            && rest.bytes().skip(1).all(|b| b.is_ascii_digit() || b":.+-Z ".contains(&b))
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::directive::{
-    DELETE, DELETE_FROM_PRIMITIVE_LIST, Kind, MERGE, PATCH, REPLACE, RETAIN_KEYS, SET_ELEMENT_ORDER, bad_element_order, bad_patch_type,
-    bad_retain_keys, expected, field_of, is_deletion, no_merge_key,
+    DELETE, DELETE_FROM_PRIMITIVE_LIST, Kind, MERGE, PATCH, REPLACE, RETAIN_KEYS, SET_ELEMENT_ORDER, bad_element_order,
+    bad_patch_type, bad_retain_keys, expected, field_of, is_deletion, no_merge_key,
 };
 use super::lists;
 use super::lookup::{Context, Field};
@@ -19,7 +19,12 @@ pub(super) struct Options {
 }
 
 /// Merges a patch into a map.
-pub(super) fn map(target: &mut Map<String, Value>, mut patch: Map<String, Value>, at: Context, options: Options) -> Result<(), Error> {
+pub(super) fn map(
+    target: &mut Map<String, Value>,
+    mut patch: Map<String, Value>,
+    at: Context,
+    options: Options,
+) -> Result<(), Error> {
     if let Some(directive) = patch.get(PATCH) {
         match directive.as_str() {
             Some(REPLACE) => {
@@ -46,7 +51,13 @@ pub(super) fn map(target: &mut Map<String, Value>, mut patch: Map<String, Value>
 }
 
 /// Merges one entry of a patch.
-fn entry(target: &mut Map<String, Value>, key: String, value: Value, at: Context, options: Options) -> Result<(), Error> {
+fn entry(
+    target: &mut Map<String, Value>,
+    key: String,
+    value: Value,
+    at: Context,
+    options: Options,
+) -> Result<(), Error> {
     if value.is_null() {
         target.remove(&key);
         if !options.server {
@@ -119,7 +130,9 @@ fn special_items(mut current: Vec<Value>, patch: Vec<Value>, key: &str) -> Resul
                 current.retain(|c| c.get(key) != Some(wanted));
             }
             Some(REPLACE) => replace = true,
-            Some(MERGE) => return Err(Error::Unmergeable("merging lists cannot yet be specified in the patch".to_owned())),
+            Some(MERGE) => {
+                return Err(Error::Unmergeable("merging lists cannot yet be specified in the patch".to_owned()));
+            }
             _ => return Err(bad_patch_type(&directive.clone(), &item)),
         }
     }
@@ -163,7 +176,12 @@ fn retain_keys(target: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
 }
 
 /// Carries out `$setElementOrder` together with the list of the patch it belongs to.
-fn ordered_lists(target: &mut Map<String, Value>, patch: &mut Map<String, Value>, at: Context, options: Options) -> Result<(), Error> {
+fn ordered_lists(
+    target: &mut Map<String, Value>,
+    patch: &mut Map<String, Value>,
+    at: Context,
+    options: Options,
+) -> Result<(), Error> {
     let directives: Vec<String> = patch.keys().filter(|k| k.starts_with(SET_ELEMENT_ORDER)).cloned().collect();
     for directive in directives {
         let Some(order) = patch.remove(&directive) else { continue };
@@ -220,7 +238,8 @@ fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<(), Error>
             let Some(place) = places.next() else {
                 let (patch, order) = (Value::Array(patch.to_vec()), Value::Array(order.to_vec()));
                 let (patch, order) = (super::directive::go(&patch), super::directive::go(&order));
-                let message = format!("The order in patch list:\n{patch}\n doesn't match {SET_ELEMENT_ORDER} list:\n{order}\n");
+                let message =
+                    format!("The order in patch list:\n{patch}\n doesn't match {SET_ELEMENT_ORDER} list:\n{order}\n");
                 return Err(Error::Unmergeable(message));
             };
             if lists::same(item, place, key)? {
@@ -262,7 +281,9 @@ fn clean(value: Value, options: Options) -> Option<Value> {
         Value::Object(map) if map.contains_key(PATCH) => None,
         Value::Object(map) => {
             let kept = map.into_iter().filter(|(key, value)| {
-                let directive = key == RETAIN_KEYS || key.starts_with(SET_ELEMENT_ORDER) || key.starts_with(DELETE_FROM_PRIMITIVE_LIST);
+                let directive = key == RETAIN_KEYS
+                    || key.starts_with(SET_ELEMENT_ORDER)
+                    || key.starts_with(DELETE_FROM_PRIMITIVE_LIST);
                 !directive && !value.is_null()
             });
             Some(kept.filter_map(|(key, value)| clean(value, options).map(|value| (key, value))).collect())

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::directive::{DELETE, DELETE_FROM_PRIMITIVE_LIST, Kind, PATCH, RETAIN_KEYS, SET_ELEMENT_ORDER, go, list_of_lists};
+use super::directive::{
+    DELETE, DELETE_FROM_PRIMITIVE_LIST, Kind, PATCH, RETAIN_KEYS, SET_ELEMENT_ORDER, go, list_of_lists,
+};
 use super::lists;
 use super::lookup::{Context, Field};
 use crate::patch::Error;
@@ -19,7 +21,12 @@ pub(super) struct Options {
 }
 
 /// Makes the patch between two maps; empty when there is no difference.
-pub(super) fn maps(original: &Map<String, Value>, modified: &Map<String, Value>, at: Context, options: Options) -> Result<Map<String, Value>, Error> {
+pub(super) fn maps(
+    original: &Map<String, Value>,
+    modified: &Map<String, Value>,
+    at: Context,
+    options: Options,
+) -> Result<Map<String, Value>, Error> {
     let mut patch = Map::new();
     for (key, new) in modified {
         match original.get(key) {
@@ -43,7 +50,14 @@ pub(super) fn maps(original: &Map<String, Value>, modified: &Map<String, Value>,
 }
 
 /// Adds the difference of one field whose type stayed the same.
-fn field(patch: &mut Map<String, Value>, key: &str, old: &Value, new: &Value, at: Context, options: Options) -> Result<(), Error> {
+fn field(
+    patch: &mut Map<String, Value>,
+    key: &str,
+    old: &Value,
+    new: &Value,
+    at: Context,
+    options: Options,
+) -> Result<(), Error> {
     if old == new {
         return Ok(());
     }
@@ -148,15 +162,19 @@ fn lists_of_maps(old: &[Value], new: &[Value], field: &Field, options: Options) 
     patch.extend(deletions);
     let mut lists = Lists { patch, ..Lists::default() };
     let same_order = same_order(old, new, key)?;
-    if (!options.ignore_changes && (!lists.patch.is_empty() || !same_order)) || (!options.ignore_deletions && !lists.patch.is_empty()) {
-        lists.order = new.iter().map(|item| Ok(json!({ key: lists::key_of(item, key)? }))).collect::<Result<_, Error>>()?;
+    if (!options.ignore_changes && (!lists.patch.is_empty() || !same_order))
+        || (!options.ignore_deletions && !lists.patch.is_empty())
+    {
+        lists.order =
+            new.iter().map(|item| Ok(json!({ key: lists::key_of(item, key)? }))).collect::<Result<_, Error>>()?;
     }
     Ok(lists)
 }
 
 /// Sorts items by the text of their key.
 fn sorted<'a>(items: &'a [Value], key: &str) -> Result<Vec<(String, &'a Value)>, Error> {
-    let mut out = items.iter().map(|item| Ok((go(lists::key_of(item, key)?), item))).collect::<Result<Vec<_>, Error>>()?;
+    let mut out =
+        items.iter().map(|item| Ok((go(lists::key_of(item, key)?), item))).collect::<Result<Vec<_>, Error>>()?;
     out.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(out)
 }

@@ -17,9 +17,9 @@ pub(super) const SET_ELEMENT_ORDER: &str = "$setElementOrder";
 /// # Errors
 /// When the directive names no field.
 pub(super) fn field_of<'a>(key: &'a str, directive: &str) -> Result<&'a str, Error> {
-    key.strip_prefix(directive).and_then(|rest| rest.strip_prefix('/')).ok_or_else(|| {
-        if directive == DELETE_FROM_PRIMITIVE_LIST { bad_primitive_list() } else { bad_element_order() }
-    })
+    key.strip_prefix(directive)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .ok_or_else(|| if directive == DELETE_FROM_PRIMITIVE_LIST { bad_primitive_list() } else { bad_element_order() })
 }
 
 /// Says whether an item of a list asks to be deleted.

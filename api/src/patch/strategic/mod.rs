@@ -48,7 +48,9 @@ pub fn diff(def: &'static Def, original: &Value, modified: &Value) -> Result<Val
 /// # Errors
 /// [`Error`] when one of them is no object, or an item of a merged list lacks its key.
 pub fn three_way(def: &'static Def, last_applied: &Value, modified: &Value, current: &Value) -> Result<Value, Error> {
-    let (Value::Object(last_applied), Value::Object(modified), Value::Object(current)) = (last_applied, modified, current) else {
+    let (Value::Object(last_applied), Value::Object(modified), Value::Object(current)) =
+        (last_applied, modified, current)
+    else {
         return Err(Error::Malformed("invalid JSON document".to_owned()));
     };
     let context = Context::Struct(def);

@@ -41,7 +41,8 @@ fn lists_are_merged_by_key() {
 
 #[test]
 fn items_are_deleted_and_lists_replaced_by_directive() {
-    let original = json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}], "volumes": [{"name": "v", "emptyDir": {}}]}});
+    let original =
+        json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}], "volumes": [{"name": "v", "emptyDir": {}}]}});
     check(
         original.clone(),
         json!({"spec": {"containers": [{"name": "a", "$patch": "delete"}]}}),
@@ -52,17 +53,37 @@ fn items_are_deleted_and_lists_replaced_by_directive() {
         json!({"spec": {"containers": [{"$patch": "replace"}, {"name": "z"}]}}),
         json!({"spec": {"containers": [{"name": "z"}], "volumes": [{"name": "v", "emptyDir": {}}]}}),
     );
-    check(original.clone(), json!({"spec": {"$patch": "replace", "containers": []}}), json!({"spec": {"containers": []}}));
+    check(
+        original.clone(),
+        json!({"spec": {"$patch": "replace", "containers": []}}),
+        json!({"spec": {"containers": []}}),
+    );
     check(original.clone(), json!({"spec": {"$patch": "delete"}}), json!({"spec": {}}));
-    check(original.clone(), json!({"spec": {"containers": null, "nodeName": null, "volumes": null}}), json!({"spec": {}}));
-    assert!(refused(original.clone(), json!({"spec": {"$patch": "explode"}})).to_string().starts_with("unknown patch type: explode in map: map["));
-    assert!(refused(original.clone(), json!({"spec": {"containers": [{"$patch": "delete"}]}})).to_string().contains("declared merge key: name"));
-    assert_eq!(refused(original, json!({"spec": {"containers": [{"$patch": "merge"}]}})).to_string(), "merging lists cannot yet be specified in the patch");
+    check(
+        original.clone(),
+        json!({"spec": {"containers": null, "nodeName": null, "volumes": null}}),
+        json!({"spec": {}}),
+    );
+    assert!(
+        refused(original.clone(), json!({"spec": {"$patch": "explode"}}))
+            .to_string()
+            .starts_with("unknown patch type: explode in map: map[")
+    );
+    assert!(
+        refused(original.clone(), json!({"spec": {"containers": [{"$patch": "delete"}]}}))
+            .to_string()
+            .contains("declared merge key: name")
+    );
+    assert_eq!(
+        refused(original, json!({"spec": {"containers": [{"$patch": "merge"}]}})).to_string(),
+        "merging lists cannot yet be specified in the patch"
+    );
 }
 
 #[test]
 fn primitive_lists_are_sets() {
-    let original = json!({"metadata": {"finalizers": ["a", "b"]}, "spec": {"containers": [{"name": "a", "args": ["1", "2"]}]}});
+    let original =
+        json!({"metadata": {"finalizers": ["a", "b"]}, "spec": {"containers": [{"name": "a", "args": ["1", "2"]}]}});
     check(original.clone(), json!({"metadata": {"finalizers": ["c", "a"]}}), {
         let mut result = original.clone();
         result["metadata"]["finalizers"] = json!(["c", "a", "b"]);
@@ -73,7 +94,11 @@ fn primitive_lists_are_sets() {
         result["metadata"]["finalizers"] = json!(["b"]);
         result
     });
-    check(json!({"metadata": {}}), json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}), json!({"metadata": {}}));
+    check(
+        json!({"metadata": {}}),
+        json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}}),
+        json!({"metadata": {}}),
+    );
     check(original.clone(), json!({"spec": {"containers": [{"name": "a", "args": ["3"]}]}}), {
         let mut result = original.clone();
         result["spec"]["containers"][0]["args"] = json!(["3"]);
@@ -123,7 +148,14 @@ fn patches_are_made_as_kubectl_makes_them() {
     );
     assert_eq!(apply(deployment(), original, patch), Ok(modified.clone()));
     assert_eq!(diff(deployment(), &modified, &modified), Ok(json!({})));
-    assert!(diff(deployment(), &json!({"spec": {"template": {"spec": {"containers": [{}]}}}}), &json!({"spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}})).is_err());
+    assert!(
+        diff(
+            deployment(),
+            &json!({"spec": {"template": {"spec": {"containers": [{}]}}}}),
+            &json!({"spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}})
+        )
+        .is_err()
+    );
 }
 
 #[test]
@@ -182,7 +214,11 @@ fn text() -> BoxedStrategy<Value> {
 }
 
 fn set() -> BoxedStrategy<Value> {
-    proptest::collection::btree_set("[a-d]", 0..4).prop_map(|s| s.into_iter().collect::<Vec<_>>()).prop_shuffle().prop_map(Value::from).boxed()
+    proptest::collection::btree_set("[a-d]", 0..4)
+        .prop_map(|s| s.into_iter().collect::<Vec<_>>())
+        .prop_shuffle()
+        .prop_map(Value::from)
+        .boxed()
 }
 
 fn labels() -> BoxedStrategy<Value> {
@@ -191,7 +227,12 @@ fn labels() -> BoxedStrategy<Value> {
 
 fn any_deployment() -> BoxedStrategy<Value> {
     let env = keyed("name", "[A-C]", some(vec![("value", text())])).boxed();
-    let container = some(vec![("image", text()), ("args", set()), ("env", env), ("tty", any::<bool>().prop_map(Value::from).boxed())]);
+    let container = some(vec![
+        ("image", text()),
+        ("args", set()),
+        ("env", env),
+        ("tty", any::<bool>().prop_map(Value::from).boxed()),
+    ]);
     let volume = some(vec![("emptyDir", some(vec![("medium", text())])), ("hostPath", some(vec![("path", text())]))]);
     let pod = some(vec![
         ("containers", keyed("name", "[a-d]", container).boxed()),
@@ -203,7 +244,14 @@ fn any_deployment() -> BoxedStrategy<Value> {
     let template = some(vec![("metadata", some(vec![("labels", labels())])), ("spec", pod)]);
     some(vec![
         ("metadata", some(vec![("finalizers", set()), ("annotations", labels())])),
-        ("spec", some(vec![("replicas", (0..3i32).prop_map(Value::from).boxed()), ("strategy", strategy), ("template", template)])),
+        (
+            "spec",
+            some(vec![
+                ("replicas", (0..3i32).prop_map(Value::from).boxed()),
+                ("strategy", strategy),
+                ("template", template),
+            ]),
+        ),
     ])
 }
 
