@@ -108,7 +108,7 @@ fn exit_code(status: Status) -> Result<ExitCode> {
     let codes = causes
         .filter(|c| c.reason.as_deref() == Some("ExitCode"))
         .filter_map(|c| c.message.as_ref()?.parse::<u8>().ok());
-    let code = codes.last();
+    let code = codes.max();
     match code {
         Some(code) => {
             eprintln!("command terminated with exit code {code}");

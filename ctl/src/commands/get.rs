@@ -6,7 +6,7 @@ use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::Value;
 
 use crate::files;
-use crate::output::{Format, Heading, Style, Table};
+use crate::output::{Format, Heading, Lead, Style, Table};
 use crate::request::{Accept, with_query};
 use crate::session::Session;
 use crate::target::{self, Target};
@@ -135,7 +135,7 @@ async fn tables(session: &Session, targets: &[Target<'_>], flags: &Flags, format
 fn shape(page: &Value, target: &Target<'_>, flags: &Flags, format: &Format, several: bool) -> Table {
     let wide = matches!(format, Format::Table { wide: true });
     let namespaces = flags.all_namespaces && target.resource.namespaced;
-    let lead: Option<(&str, fn(&Value) -> String)> = namespaces.then_some(("NAMESPACE", namespace_of));
+    let lead: Option<Lead> = namespaces.then_some(("NAMESPACE", namespace_of));
     let mut page = page.clone();
     if flags.show_labels {
         add_labels(&mut page);

@@ -148,12 +148,12 @@ async fn next_version(session: &Session, workload: &Workload<'_>, object: &Value
     let watch = [("watch", "true"), ("fieldSelector", selector.as_str()), ("resourceVersion", version)];
     let lines = session.requests.stream(&with_query(&collection, &watch), Accept::Object).await?;
     let mut lines = std::pin::pin!(lines.lines());
-    while let Some(line) = lines.next().await {
+    if let Some(line) = lines.next().await {
         let mut event: Value = serde_json::from_str(&line?)?;
         match event.get("type").and_then(Value::as_str) {
             Some("DELETED") => bail!("object has been deleted"),
             Some("ADDED" | "MODIFIED") => return Ok(event.get_mut("object").map(Value::take).unwrap_or_default()),
-            _ => break,
+            _ => {}
         }
     }
     session.requests.get(&workload.path, Accept::Object).await

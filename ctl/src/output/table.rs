@@ -21,6 +21,9 @@ impl Style {
     }
 }
 
+/// A first column that is made from a row's object: its name and its cell.
+pub type Lead = (&'static str, fn(&Value) -> String);
+
 /// A table of text.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
@@ -40,7 +43,7 @@ impl Table {
     }
 
     /// Takes over a `Table` of the server. `lead` makes a first cell from a row's object, for namespaces.
-    pub fn from_server(table: &Value, wide: bool, lead: Option<(&str, fn(&Value) -> String)>) -> Self {
+    pub fn from_server(table: &Value, wide: bool, lead: Option<Lead>) -> Self {
         let columns = table.get("columnDefinitions").and_then(Value::as_array).cloned().unwrap_or_default();
         let shown: Vec<bool> =
             columns.iter().map(|c| wide || c.get("priority").and_then(Value::as_i64) == Some(0)).collect();
