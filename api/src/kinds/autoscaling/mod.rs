@@ -4,3 +4,6 @@ pub mod horizontal_pod_autoscaler;
 pub mod hpa_conversion;
 pub mod hpa_validation;
 pub mod scale;
+
+#[cfg(test)]
+mod tests;

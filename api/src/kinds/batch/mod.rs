@@ -4,3 +4,6 @@ pub mod cron_job;
 pub mod job;
 pub mod job_validation;
 pub mod schedule;
+
+#[cfg(test)]
+mod tests;

@@ -19,3 +19,6 @@ pub mod volume_defaults;
 pub mod volume_sources;
 pub mod volumes;
 pub mod warnings;
+
+#[cfg(test)]
+mod tests;

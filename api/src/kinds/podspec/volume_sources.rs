@@ -165,14 +165,12 @@ fn projection(kind: &str, at: &At<'_>, errs: &mut Errors) {
             } else if seconds.i64().is_some_and(|s| s > 1 << 32) {
                 errs.invalid(&seconds, "may not be larger than 2^32 seconds");
             }
-            if at.child("path").require(errs) {
-                unreserved_path(&at.child("path"), errs);
-            }
+            at.child("path").require(errs);
+            unreserved_path(&at.child("path"), errs);
         }
         "clusterTrustBundle" => {
-            if at.child("path").require(errs) {
-                unreserved_path(&at.child("path"), errs);
-            }
+            at.child("path").require(errs);
+            unreserved_path(&at.child("path"), errs);
         }
         _ => {}
     }
