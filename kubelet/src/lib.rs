@@ -8,6 +8,9 @@
 
 pub mod blueprint;
 pub mod cri;
+pub mod streaming;
+pub mod server;
+pub mod logs;
 pub mod env;
 pub mod events;
 pub mod objects;
