@@ -135,3 +135,52 @@ fn summarize(body: &[u8]) -> String {
         Some(_) => format!("{}{more}", head.iter().map(|b| format!("{b:02x}")).collect::<String>()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bodies_decode_alike_from_json_and_yaml() {
+        let def = crate::schema::of_kind("apps", "v1", "Deployment").unwrap();
+        let from_json =
+            json_as(def, br#"{"kind": "Deployment", "spec": {"replicas": 3, "replicas": 4, "foo": 1}}"#).unwrap();
+        assert_eq!(from_json.value, json!({"kind": "Deployment", "spec": {"replicas": 4}}));
+        assert_eq!(
+            strict_message(&from_json.strict),
+            "strict decoding error: duplicate field \"spec.replicas\", unknown field \"spec.foo\""
+        );
+        let from_yaml = yaml_as(def, b"kind: Deployment\nspec:\n  replicas: 3\n  replicas: 4\n  foo: 1\n").unwrap();
+        assert_eq!(from_yaml.value, from_json.value);
+        assert_eq!(
+            strict_message(&from_yaml.strict),
+            "strict decoding error: yaml: unmarshal errors:\n  line 4: key \"replicas\" already set in map, unknown field \"spec.foo\""
+        );
+    }
+
+    #[test]
+    fn failures_are_worded_as_upstream_does() {
+        let gvk = GroupVersionKind::new("apps", "v1", "Deployment");
+        let def = crate::schema::of_kind("apps", "v1", "Deployment").unwrap();
+        let error = json_as(def, br#"{"spec": {"replicas": "3"}}"#).unwrap_err();
+        assert_eq!(
+            cannot_be_handled(&gvk, "Deployment", error).message,
+            "Deployment in version \"v1\" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field \
+             DeploymentSpec.spec.replicas of type int32"
+        );
+        let body = br#"{"kind":"Pod","apiVersion":"v1",}"#;
+        let error = json(body).unwrap_err();
+        assert_eq!(
+            unrecognized("Pod", error, body).message,
+            "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error: invalid character '}' \
+             looking for beginning of object key string ({\"kind\":\"Pod\",\"apiVersion\":\"v1 ...)"
+        );
+        let body = b"a: b: c";
+        let error = yaml(body).unwrap_err();
+        assert!(unrecognized("Pod", error, body).message.contains("yaml: line 1, column "));
+        assert!(unrecognized("Pod", "x", body).message.ends_with("(613a20623a2063)"));
+        assert!(unrecognized("Pod", "x", b"").message.ends_with("(<empty>)"));
+    }
+}

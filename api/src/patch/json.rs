@@ -10,11 +10,14 @@ use crate::quote::quote;
 /// Most operations in one patch.
 pub const MAX_OPERATIONS: usize = 10_000;
 
+/// Most bytes of JSON that the copies of one patch may add; copies of copies would double an object without end.
+pub const MAX_COPIED: usize = 3 * 1024 * 1024;
+
 /// Applies a patch: an array of operations, all or none.
 ///
 /// # Errors
 /// [`Error::Malformed`] when the patch is no list of operations, [`Error::Unprocessable`] when one does not fit,
-/// [`Error::TooLarge`] when there are more than [`MAX_OPERATIONS`].
+/// [`Error::TooLarge`] when there are more than [`MAX_OPERATIONS`], or copies add more than [`MAX_COPIED`].
 pub fn apply(original: &Value, patch: &Value) -> Result<Value, Error> {
     let operations = patch.as_array().ok_or_else(|| {
         Error::Malformed("json: cannot unmarshal object into Go value of type jsonpatch.Patch".to_owned())
@@ -25,13 +28,14 @@ pub fn apply(original: &Value, patch: &Value) -> Result<Value, Error> {
         return Err(Error::TooLarge(message));
     }
     let mut document = original.clone();
+    let mut copied = 0;
     for operation in operations {
-        step(&mut document, operation)?;
+        step(&mut document, operation, &mut copied)?;
     }
     Ok(document)
 }
 
-fn step(document: &mut Value, operation: &Value) -> Result<(), Error> {
+fn step(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), Error> {
     let text = |name: &str| operation.get(name).and_then(Value::as_str);
     let kind = text("op").unwrap_or("unknown");
     let place = || match text("path") {
@@ -65,8 +69,14 @@ fn step(document: &mut Value, operation: &Value) -> Result<(), Error> {
         }
         "copy" => {
             let from = source()?;
-            let copied = from.find_mut(document).ok_or_else(|| missing(kind, from.text))?.clone();
-            place()?.add(document, copied, kind)
+            let copy = from.find_mut(document).ok_or_else(|| missing(kind, from.text))?.clone();
+            *copied += size(&copy);
+            if *copied > MAX_COPIED {
+                return Err(Error::TooLarge(format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit {MAX_COPIED}"
+                )));
+            }
+            place()?.add(document, copy, kind)
         }
         "test" => {
             let place = place()?;
@@ -90,6 +100,16 @@ fn unprocessable(message: impl Into<String>) -> Error {
 /// Says that a path is not there.
 fn missing(kind: &str, path: &str) -> Error {
     unprocessable(format!("{kind} operation does not apply: doc is missing path: {}: missing value", quote(path)))
+}
+
+/// Counts the bytes of a value's JSON, roughly.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|item| size(item) + 1).sum::<usize>(),
+        Value::Object(map) => 2 + map.iter().map(|(key, value)| key.len() + 4 + size(value)).sum::<usize>(),
+        _ => 5,
+    }
 }
 
 /// Compares numbers by value, so that `1` is `1.0`.
@@ -272,6 +292,9 @@ mod tests {
         assert!(matches!(message(json!({})), Error::Malformed(_)));
         let many = Value::Array(vec![json!({"op": "test", "path": "/a/0", "value": 1}); MAX_OPERATIONS + 1]);
         assert_eq!(message(many).to_status().code, 413);
+        let doubling: Vec<Value> =
+            (0..40).flat_map(|i| [json!({"op": "copy", "from": "", "path": format!("/x{i}")})]).collect();
+        assert_eq!(message(Value::Array(doubling)).to_status().code, 413);
         assert_eq!(message(json!([{"op": "remove", "path": "/x"}])).to_status().code, 422);
     }
 
