@@ -60,7 +60,8 @@ pub fn label_selector(selector: Option<&Value>) -> String {
 pub fn containers(spec: Option<&Value>) -> [Value; 2] {
     let containers = spec.map_or(&[][..], |spec| list(spec, "/containers"));
     let joined = |field: &str| {
-        let all: Vec<&str> = containers.iter().map(|c| c.get(field).and_then(Value::as_str).unwrap_or_default()).collect();
+        let all: Vec<&str> =
+            containers.iter().map(|c| c.get(field).and_then(Value::as_str).unwrap_or_default()).collect();
         Value::from(all.join(","))
     };
     [joined("name"), joined("image")]

@@ -59,7 +59,8 @@ pub fn write(obj: &mut Value, scale: &Value, paths: &ScalePaths) {
     if let Some(map) = parent.as_object_mut() {
         map.insert(field.to_owned(), replicas.into());
     }
-    if let Some(version) = scale.pointer("/metadata/resourceVersion").filter(|v| v.as_str().is_some_and(|s| !s.is_empty()))
+    if let Some(version) =
+        scale.pointer("/metadata/resourceVersion").filter(|v| v.as_str().is_some_and(|s| !s.is_empty()))
         && let Some(metadata) = obj.get_mut("metadata").and_then(Value::as_object_mut)
     {
         metadata.insert("resourceVersion".to_owned(), version.clone());
@@ -73,7 +74,8 @@ fn selector_text(obj: &Value, paths: &ScalePaths) -> Option<String> {
             Selector::from_label_selector(selector).ok().map(|s| s.to_string())
         }
         Value::Object(map) => {
-            let mut pairs: Vec<String> = map.iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
+            let mut pairs: Vec<String> =
+                map.iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
             pairs.sort();
             Some(pairs.join(","))
         }

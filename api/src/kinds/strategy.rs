@@ -100,9 +100,15 @@ pub trait Strategy: Send + Sync + 'static {
         generation::keep_desired(new, old);
     }
 
-    /// Finds everything wrong with a new object, metadata aside.
+    /// Finds everything wrong with an object by itself, metadata aside.
     fn validate(&self, _obj: &Value) -> Errors {
         Errors::default()
+    }
+
+    /// Finds everything wrong with a new object, metadata aside: more than [`Strategy::validate`] where something may only
+    /// be added later.
+    fn validate_create(&self, obj: &Value) -> Errors {
+        self.validate(obj)
     }
 
     /// Finds everything wrong with an update of the main resource, including what [`Strategy::validate`] checks where
@@ -227,7 +233,7 @@ impl Strategy for Plain {
 pub fn create_errors(strategy: &dyn Strategy, obj: &Value, namespaced: bool) -> Errors {
     let mut errors = metadata::validate(obj, namespaced, &|name| strategy.validate_name(name));
     finalizer_errors(strategy, obj, &mut errors);
-    errors.extend(strategy.validate(obj));
+    errors.extend(strategy.validate_create(obj));
     errors
 }
 

@@ -60,15 +60,15 @@ impl Strategy for DaemonSet {
     fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
         generation::start(obj);
         set_template_generation(obj, 1);
-        let status =
-            json!({"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0});
+        let status = json!({"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0});
         set(obj, "status", status);
     }
 
     fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
         generation::keep_status(new, old);
         generation::advance(new, old);
-        let count = old.pointer("/metadata/annotations").and_then(|a| a.get(TEMPLATE_GENERATION)).and_then(Value::as_str);
+        let count =
+            old.pointer("/metadata/annotations").and_then(|a| a.get(TEMPLATE_GENERATION)).and_then(Value::as_str);
         let count: i64 = count.and_then(|text| text.parse().ok()).unwrap_or(0);
         let kept = same(new.pointer("/spec/template"), old.pointer("/spec/template"));
         set_template_generation(new, if kept { count } else { count.saturating_add(1) });

@@ -145,7 +145,11 @@ fn strategy(at: &At<'_>, errs: &mut Errors) {
             workload::int_or_percent(&unavailable, errs);
             workload::int_or_percent(&surge, errs);
             if workload::amount(&unavailable) == 0 && workload::amount(&surge) == 0 {
-                errs.invalid_value(&unavailable, unavailable.value.cloned().unwrap_or_else(|| json!(0)), "may not be 0 when `maxSurge` is 0");
+                errs.invalid_value(
+                    &unavailable,
+                    unavailable.value.cloned().unwrap_or_else(|| json!(0)),
+                    "may not be 0 when `maxSurge` is 0",
+                );
             }
             workload::at_most_100_percent(&unavailable, errs);
         }

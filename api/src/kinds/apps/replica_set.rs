@@ -30,8 +30,14 @@ const COLUMNS: &[Column] = &[
 /// Validates the counts in the status of a ReplicaSet or ReplicationController.
 pub fn status_counts(obj: &Value) -> Errors {
     let within = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
-    let counts =
-        ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "terminatingReplicas", "observedGeneration"];
+    let counts = [
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "terminatingReplicas",
+        "observedGeneration",
+    ];
     workload::status_counts(obj, &counts, &within)
 }
 

@@ -34,8 +34,15 @@ const MUTABLE: &[&str] = &[
     "minReadySeconds",
 ];
 
-const COUNTS: &[&str] =
-    &["replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "observedGeneration", "collisionCount"];
+const COUNTS: &[&str] = &[
+    "replicas",
+    "readyReplicas",
+    "currentReplicas",
+    "updatedReplicas",
+    "availableReplicas",
+    "observedGeneration",
+    "collisionCount",
+];
 
 impl Strategy for StatefulSet {
     fn default(&self, obj: &mut Value) {
@@ -171,6 +178,9 @@ fn pod_template(spec: &At<'_>, errs: &mut Errors) {
         template::validate_selected(&pod, &spec.child("selector"), errs);
     }
     metadata::labels(&At::new(pod.child("metadata").child("labels").value, pod.path.child("labels")), errs);
-    metadata::annotations(&At::new(pod.child("metadata").child("annotations").value, pod.path.child("annotations")), errs);
+    metadata::annotations(
+        &At::new(pod.child("metadata").child("annotations").value, pod.path.child("annotations")),
+        errs,
+    );
     template::restarts_always(&pod, "StatefulSet", errs);
 }

@@ -8,7 +8,9 @@ use super::stateful_set::StatefulSet;
 use crate::kinds::core::replication_controller::ReplicationController;
 use crate::kinds::scale;
 use crate::kinds::strategy::Strategy;
-use crate::kinds::testing::{check_create, check_update, create, cx, defaulted, messages, overlay, printed, stored, update};
+use crate::kinds::testing::{
+    check_create, check_update, create, cx, defaulted, messages, overlay, printed, stored, update,
+};
 
 fn workload() -> Value {
     json!({
@@ -36,7 +38,8 @@ fn template() -> Value {
 
 #[test]
 fn minimal_workloads_get_upstreams_defaults() {
-    let spec = |extra: Value| overlay(&json!({"selector": {"matchLabels": {"app": "a"}}, "template": template()}), &extra);
+    let spec =
+        |extra: Value| overlay(&json!({"selector": {"matchLabels": {"app": "a"}}, "template": template()}), &extra);
     let rows: [(&dyn Strategy, Value); 4] = [
         (
             &Deployment,
@@ -75,16 +78,23 @@ fn deployments() {
             (json!({"spec": {"selector": null}}), &["spec.selector: Required value"]),
             (
                 json!({"spec": {"selector": {"matchLabels": {"app": "b"}}}}),
-                &["spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`"],
+                &[
+                    "spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`",
+                ],
             ),
             (
                 json!({"spec": {"selector": {"matchLabels": null}}}),
                 &["spec.selector: Invalid value: {}: empty selector is invalid for deployment"],
             ),
-            (json!({"spec": {"replicas": -1}}), &["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
+            (
+                json!({"spec": {"replicas": -1}}),
+                &["spec.replicas: Invalid value: -1: must be greater than or equal to 0"],
+            ),
             (
                 json!({"spec": {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}}}),
-                &["spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"0%\": may not be 0 when `maxSurge` is 0"],
+                &[
+                    "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"0%\": may not be 0 when `maxSurge` is 0",
+                ],
             ),
             (
                 json!({"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": "101%"}}}}),
@@ -132,7 +142,10 @@ fn generation_of_a_deployment_counts_spec_and_annotations() {
 fn status_of_a_deployment() {
     let old = stored(&Deployment, &workload());
     assert_eq!(old["status"], json!({}));
-    let mut new = overlay(&old, &json!({"spec": {"replicas": 9}, "metadata": {"annotations": {"a": "b"}, "labels": {"x": "y"}}, "status": {"replicas": 1, "readyReplicas": 2}}));
+    let mut new = overlay(
+        &old,
+        &json!({"spec": {"replicas": 9}, "metadata": {"annotations": {"a": "b"}, "labels": {"x": "y"}}, "status": {"replicas": 1, "readyReplicas": 2}}),
+    );
     Deployment.prepare_status_update(&cx(), &mut new, &old);
     assert_eq!((&new["spec"]["replicas"], &new["metadata"]["annotations"]["a"]), (&json!(1), &json!("b")));
     assert_eq!(new["metadata"].get("labels"), None);
@@ -149,7 +162,9 @@ fn daemon_and_stateful_sets() {
         &workload(),
         &[(
             json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}}),
-            &["spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero"],
+            &[
+                "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero",
+            ],
         )],
     );
     let changed = json!({"spec": {"template": {"spec": {"hostNetwork": true}}}});
@@ -163,7 +178,10 @@ fn daemon_and_stateful_sets() {
                 json!({"spec": {"podManagementPolicy": "x"}}),
                 &["spec.podManagementPolicy: Invalid value: \"x\": must be 'OrderedReady' or 'Parallel'"],
             ),
-            (json!({"spec": {"updateStrategy": {"type": "x"}}}), &["spec.updateStrategy: Invalid value: {\"type\":\"x\"}: must be 'RollingUpdate' or 'OnDelete'"]),
+            (
+                json!({"spec": {"updateStrategy": {"type": "x"}}}),
+                &["spec.updateStrategy: Invalid value: {\"type\":\"x\"}: must be 'RollingUpdate' or 'OnDelete'"],
+            ),
         ],
     );
     let forbidden = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
@@ -177,8 +195,15 @@ fn daemon_and_stateful_sets() {
 #[test]
 fn controller_revisions_are_immutable() {
     let revision = json!({"metadata": {"name": "r", "namespace": "ns"}, "data": {"a": 1}, "revision": 1});
-    check_update(&ControllerRevision, &revision, &[(json!({"data": {"a": 2}}), &["data: Invalid value: {\"a\":2}: field is immutable"])]);
-    let owned = overlay(&revision, &json!({"metadata": {"ownerReferences": [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "u", "controller": true}]}}));
+    check_update(
+        &ControllerRevision,
+        &revision,
+        &[(json!({"data": {"a": 2}}), &["data: Invalid value: {\"a\":2}: field is immutable"])],
+    );
+    let owned = overlay(
+        &revision,
+        &json!({"metadata": {"ownerReferences": [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "u", "controller": true}]}}),
+    );
     assert_eq!(printed(&ControllerRevision, &owned), "r | daemonset.apps/d | 1 | <unknown>");
 }
 

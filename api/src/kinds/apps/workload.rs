@@ -106,7 +106,9 @@ pub fn status_counts(obj: &Value, counts: &[&'static str], within: &[&'static st
         }
     }
     let available = status.child("availableReplicas");
-    if within.contains(&"readyReplicas") && available.i64().unwrap_or(0) > status.child("readyReplicas").i64().unwrap_or(0) {
+    if within.contains(&"readyReplicas")
+        && available.i64().unwrap_or(0) > status.child("readyReplicas").i64().unwrap_or(0)
+    {
         errs.invalid(&available, "cannot be greater than readyReplicas");
     }
     errs

@@ -45,8 +45,7 @@ impl Strategy for HorizontalPodAutoscaler {
         if let Some(up) = ensure(behavior, "scaleUp") {
             fill(up, "stabilizationWindowSeconds", 0);
             fill(up, "selectPolicy", "Max");
-            let policies =
-                json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
+            let policies = json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
             fill_zero(up, "policies", policies);
         }
         if let Some(down) = ensure(behavior, "scaleDown") {
@@ -124,9 +123,12 @@ fn targets(specs: &[Value], statuses: &[Value]) -> String {
 
 fn metric(spec: &Value, status: Option<&Value>) -> String {
     let Some(source) = source(text(spec, "/type")) else { return "<unknown type>".to_owned() };
-    let value = |value: Option<&Value>, field: &str| value.and_then(|v| v.pointer(&format!("/{source}/{field}"))).cloned();
+    let value =
+        |value: Option<&Value>, field: &str| value.and_then(|v| v.pointer(&format!("/{source}/{field}"))).cloned();
     let shown = |value: Option<Value>| match value {
-        Some(value) if !value.is_null() => Quantity::from_value(&value).map_or_else(|_| UNKNOWN.to_owned(), |q| q.to_string()),
+        Some(value) if !value.is_null() => {
+            Quantity::from_value(&value).map_or_else(|_| UNKNOWN.to_owned(), |q| q.to_string())
+        }
         _ => UNKNOWN.to_owned(),
     };
     let prefix = if matches!(source, "resource" | "containerResource") {

@@ -17,7 +17,10 @@ pub fn v1_to_v2(obj: &mut Value) {
     let target = int(obj, "/spec/targetCPUUtilizationPercentage");
     let current = int(obj, "/status/currentCPUUtilizationPercentage");
     for (annotation, parent, field) in CARRIED {
-        let Some(value) = take_annotation(obj, annotation).and_then(|text| serde_json::from_str::<Value>(&text).ok()) else { continue };
+        let Some(value) = take_annotation(obj, annotation).and_then(|text| serde_json::from_str::<Value>(&text).ok())
+        else {
+            continue;
+        };
         if let Some(parent) = ensure(obj, parent) {
             set(parent, field, value);
         }
@@ -32,7 +35,8 @@ pub fn v1_to_v2(obj: &mut Value) {
     if let Some(status) = obj.get_mut("status") {
         remove(status, "currentCPUUtilizationPercentage");
         if let Some(percent) = current {
-            let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": percent}}});
+            let cpu =
+                json!({"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": percent}}});
             prepend(status, "currentMetrics", cpu);
         }
     }
@@ -45,7 +49,9 @@ pub fn v2_to_v1(obj: &mut Value) {
     let current = take_cpu(obj, "status", "currentMetrics", "/resource/current/averageUtilization");
     for (annotation, parent, field) in CARRIED {
         let value = obj.get_mut(parent).and_then(Value::as_object_mut).and_then(|map| map.remove(field));
-        let Some(value) = value.filter(|v| !is_unset(Some(v)) && v.as_array().is_none_or(|a| !a.is_empty())) else { continue };
+        let Some(value) = value.filter(|v| !is_unset(Some(v)) && v.as_array().is_none_or(|a| !a.is_empty())) else {
+            continue;
+        };
         if let Some(annotations) = ensure(obj, "metadata").and_then(|m| ensure(m, "annotations")) {
             set(annotations, annotation, value.to_string());
         }

@@ -66,7 +66,10 @@ fn metric(at: &At<'_>, errs: &mut Errors) {
     };
     let source = at.child(field);
     if !source.exists() {
-        errs.required_because(&source, format!("must populate information for the given metric source ({})", kind.text()));
+        errs.required_because(
+            &source,
+            format!("must populate information for the given metric source ({})", kind.text()),
+        );
         return;
     }
     match field {
@@ -105,7 +108,9 @@ fn target(at: &At<'_>, source: &str, errs: &mut Errors) {
     match source {
         "resource" | "containerResource" => match (utilization.exists(), average.exists()) {
             (true, true) => errs.forbidden(&average, "may not set both a target raw value and a target utilization"),
-            (false, false) => errs.required_because(&utilization, "must set either a target raw value or a target utilization"),
+            (false, false) => {
+                errs.required_because(&utilization, "must set either a target raw value or a target utilization")
+            }
             _ => {}
         },
         "pods" if !average.exists() => errs.required_because(&average, "must specify a positive target averageValue"),

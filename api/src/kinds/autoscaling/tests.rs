@@ -10,7 +10,11 @@ fn hpa() -> Value {
 
 #[test]
 fn defaults() {
-    let spec = defaulted(&HorizontalPodAutoscaler, &overlay(&hpa(), &json!({"spec": {"behavior": {"scaleDown": {"selectPolicy": "Min"}}}})))["spec"].clone();
+    let spec = defaulted(
+        &HorizontalPodAutoscaler,
+        &overlay(&hpa(), &json!({"spec": {"behavior": {"scaleDown": {"selectPolicy": "Min"}}}})),
+    )["spec"]
+        .clone();
     assert_eq!(spec["minReplicas"], 1);
     assert_eq!(spec["metrics"][0]["resource"]["target"], json!({"type": "Utilization", "averageUtilization": 80}));
     assert_eq!(
@@ -68,6 +72,7 @@ fn versions_translate_without_loss() {
 fn columns() {
     let mut obj = stored(&HorizontalPodAutoscaler, &hpa());
     assert_eq!(printed(&HorizontalPodAutoscaler, &obj), "h | Deployment/d | cpu: <unknown>/80% | 1 | 3 | 0 | 60m");
-    obj["status"]["currentMetrics"] = json!([{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12}}}]);
+    obj["status"]["currentMetrics"] =
+        json!([{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12}}}]);
     assert!(printed(&HorizontalPodAutoscaler, &obj).contains("cpu: 12%/80%"));
 }

@@ -47,7 +47,9 @@ impl Strategy for Job {
         let failed_only = !is_unset(spec.get("podFailurePolicy"));
         fill(spec, "podReplacementPolicy", if failed_only { "Failed" } else { "TerminatingOrFailed" });
         if let Some(policy) = spec.get_mut("podFailurePolicy") {
-            each(policy, "rules", |rule| each(rule, "onPodConditions", |condition| fill_zero(condition, "status", "True")));
+            each(policy, "rules", |rule| {
+                each(rule, "onPodConditions", |condition| fill_zero(condition, "status", "True"))
+            });
         }
         if let Some(labels) = labels
             && let Some(meta) = ensure(obj, "metadata")

@@ -136,7 +136,11 @@ fn failure_policy(at: &At<'_>, errs: &mut Errors) {
         let (codes, conditions) = (rule.child("onExitCodes"), rule.child("onPodConditions"));
         match (codes.exists(), !conditions.is_empty()) {
             (true, true) => {
-                errs.invalid_value(&rule, Value::Null, "specifying both OnExitCodes and OnPodConditions is not supported");
+                errs.invalid_value(
+                    &rule,
+                    Value::Null,
+                    "specifying both OnExitCodes and OnPodConditions is not supported",
+                );
             }
             (false, false) => {
                 errs.invalid_value(&rule, Value::Null, "specifying one of OnExitCodes and OnPodConditions is required");
@@ -196,7 +200,9 @@ fn comparable_template(new: &Value, old: &Value) -> Option<Value> {
             generation::carry(spec, stored.get("spec").unwrap_or(&Value::Null), field);
         }
         match (spec.get("affinity").cloned(), stored.pointer("/spec/affinity/nodeAffinity").cloned()) {
-            (Some(_), Some(node)) => within(spec, "affinity", |a| crate::kinds::common::values::set(a, "nodeAffinity", node)),
+            (Some(_), Some(node)) => {
+                within(spec, "affinity", |a| crate::kinds::common::values::set(a, "nodeAffinity", node))
+            }
             (Some(_), None) => within(spec, "affinity", |a| remove(a, "nodeAffinity")),
             _ => {}
         }

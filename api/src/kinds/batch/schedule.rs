@@ -99,7 +99,10 @@ fn descriptor(text: &str) -> Result<Schedule, Error> {
                 return Err(Error(format!("unrecognized descriptor: {text}")));
             };
             let seconds = duration_seconds(interval).ok_or_else(|| {
-                Error(format!("failed to parse duration {text}: time: invalid duration {}", crate::quote::quote(interval)))
+                Error(format!(
+                    "failed to parse duration {text}: time: invalid duration {}",
+                    crate::quote::quote(interval)
+                ))
             })?;
             return Ok(Schedule::Every(seconds.max(1)));
         }

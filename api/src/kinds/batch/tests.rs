@@ -43,7 +43,10 @@ fn a_new_job_selects_its_pods_by_uid() {
 
 #[test]
 fn jobs() {
-    let manual = overlay(&job(), &json!({"spec": {"manualSelector": true, "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}}));
+    let manual = overlay(
+        &job(),
+        &json!({"spec": {"manualSelector": true, "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}}),
+    );
     check_create(
         &Job,
         &manual,
@@ -58,8 +61,16 @@ fn jobs() {
                 json!({"spec": {"completionMode": "Indexed", "parallelism": 2}}),
                 &["spec.completions: Required value: when completion mode is Indexed"],
             ),
-            (json!({"spec": {"parallelism": -1}}), &["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"]),
-            (json!({"spec": {"selector": {"matchLabels": {"a": "c"}}}}), &["spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match template `labels`"]),
+            (
+                json!({"spec": {"parallelism": -1}}),
+                &["spec.parallelism: Invalid value: -1: must be greater than or equal to 0"],
+            ),
+            (
+                json!({"spec": {"selector": {"matchLabels": {"a": "c"}}}}),
+                &[
+                    "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match template `labels`",
+                ],
+            ),
         ],
     );
     check_update(
@@ -73,7 +84,10 @@ fn jobs() {
     let mut changed = stored(&Job, &manual);
     changed["spec"]["template"]["spec"]["hostNetwork"] = json!(true);
     let errs = super::job_validation::validate_update(&changed, &stored(&Job, &manual));
-    assert!(errs.to_string().starts_with("spec.template: Invalid value: {") && errs.to_string().ends_with("field is immutable"));
+    assert!(
+        errs.to_string().starts_with("spec.template: Invalid value: {")
+            && errs.to_string().ends_with("field is immutable")
+    );
 }
 
 #[test]
@@ -93,16 +107,25 @@ fn cron_jobs() {
             ),
             (
                 json!({"spec": {"schedule": "TZ=UTC * * * * *"}}),
-                &["spec.schedule: Invalid value: \"TZ=UTC * * * * *\": cannot use TZ or CRON_TZ in schedule, use timeZone field instead"],
+                &[
+                    "spec.schedule: Invalid value: \"TZ=UTC * * * * *\": cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+                ],
             ),
-            (json!({"spec": {"timeZone": "Middle/Earth"}}), &["spec.timeZone: Invalid value: \"Middle/Earth\": unknown time zone Middle/Earth"]),
+            (
+                json!({"spec": {"timeZone": "Middle/Earth"}}),
+                &["spec.timeZone: Invalid value: \"Middle/Earth\": unknown time zone Middle/Earth"],
+            ),
             (
                 json!({"spec": {"concurrencyPolicy": "x"}}),
-                &["spec.concurrencyPolicy: Unsupported value: \"x\": supported values: \"Allow\", \"Forbid\", \"Replace\""],
+                &[
+                    "spec.concurrencyPolicy: Unsupported value: \"x\": supported values: \"Allow\", \"Forbid\", \"Replace\"",
+                ],
             ),
             (
                 json!({"spec": {"jobTemplate": {"spec": {"selector": {"matchLabels": {"a": "b"}}}}}}),
-                &["spec.jobTemplate.spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\"}}: `selector` will be auto-generated"],
+                &[
+                    "spec.jobTemplate.spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\"}}: `selector` will be auto-generated",
+                ],
             ),
         ],
     );
@@ -111,7 +134,10 @@ fn cron_jobs() {
 #[test]
 fn columns() {
     let mut obj = stored(&Job, &job());
-    assert_eq!(printed(&Job, &obj), "j | Running | 0/1 |  | 60m | c | busybox:1 | batch.kubernetes.io/controller-uid=uid-1");
+    assert_eq!(
+        printed(&Job, &obj),
+        "j | Running | 0/1 |  | 60m | c | busybox:1 | batch.kubernetes.io/controller-uid=uid-1"
+    );
     obj["status"] = json!({"succeeded": 1, "startTime": "2026-01-01T11:00:00Z", "completionTime": "2026-01-01T11:00:30Z", "conditions": [{"type": "Complete", "status": "True"}]});
     assert!(printed(&Job, &obj).starts_with("j | Complete | 1/1 | 30s | 60m"));
     obj["spec"]["completions"] = Value::Null;

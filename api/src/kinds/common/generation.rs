@@ -91,7 +91,8 @@ pub fn set(obj: &mut Value, generation: i64) {
 /// The fields that say what is wanted, in name order.
 fn desired(obj: &Value) -> impl Iterator<Item = (&String, &Value)> {
     const NOT_DESIRED: &[&str] = &["apiVersion", "kind", "metadata", "status"];
-    let mut fields: Vec<_> = obj.as_object().into_iter().flatten().filter(|(k, _)| !NOT_DESIRED.contains(&k.as_str())).collect();
+    let mut fields: Vec<_> =
+        obj.as_object().into_iter().flatten().filter(|(k, _)| !NOT_DESIRED.contains(&k.as_str())).collect();
     fields.sort_by_key(|(k, _)| *k);
     fields.into_iter()
 }
@@ -107,7 +108,10 @@ mod tests {
         let mut new = json!({"metadata": {"generation": 9, "labels": {"l": "1"}}, "spec": {"a": 1}});
         keep_status(&mut new, &old);
         advance(&mut new, &old);
-        assert_eq!(new, json!({"metadata": {"generation": 4, "labels": {"l": "1"}}, "spec": {"a": 1}, "status": {"x": 1}}));
+        assert_eq!(
+            new,
+            json!({"metadata": {"generation": 4, "labels": {"l": "1"}}, "spec": {"a": 1}, "status": {"x": 1}})
+        );
         let mut new = json!({"metadata": {}, "spec": {"a": 2}});
         advance(&mut new, &old);
         assert_eq!(new["metadata"]["generation"], 5);

@@ -50,17 +50,13 @@ pub fn validate(obj: &Value, namespaced: bool, check_name: &dyn Fn(&str) -> Resu
     errs
 }
 
-/// Validates the metadata of an update. The pipeline has already put the stored `resourceVersion` into an unconditional update.
+/// Validates the metadata of an update. Whether a `resourceVersion` must be there, and which, is the pipeline's question.
 pub fn validate_update(new: &Value, old: &Value, _namespaced: bool) -> Errors {
     let mut errs = Errors::new();
     let meta = At::root(new).child("metadata");
     let stored = old.get("metadata").unwrap_or(&Value::Null);
     if !values::is_unset(stored.get("deletionTimestamp")) {
         no_new_finalizers(&meta.child("finalizers"), stored, &mut errs);
-    }
-    let version = meta.child("resourceVersion");
-    if version.is_empty() {
-        errs.invalid_value(&version, version.text(), "must be specified for an update");
     }
     let generation = meta.child("generation");
     if generation.i64().unwrap_or(0) < values::int(stored, "/generation").unwrap_or(0) {
@@ -77,24 +73,6 @@ pub fn validate_update(new: &Value, old: &Value, _namespaced: bool) -> Errors {
     }
     common(&meta, &mut errs);
     errs
-}
-
-/// Puts into an update what only the system may set: uid when the client left it out, creation time, and a running deletion.
-/// The pipeline calls it before [`validate_update`].
-pub fn keep_system_fields(new: &mut Value, old: &Value) {
-    let stored = old.get("metadata").unwrap_or(&Value::Null);
-    let Some(meta) = new.get_mut("metadata").filter(|m| m.is_object()) else { return };
-    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
-        let Some(value) = stored.get(field).filter(|v| !v.is_null()) else { continue };
-        match field {
-            "creationTimestamp" | "deletionTimestamp" => values::set(meta, field, value.clone()),
-            _ => values::fill(meta, field, value.clone()),
-        }
-    }
-    if values::is_unset(stored.get("deletionTimestamp")) {
-        values::remove(meta, "deletionTimestamp");
-        values::remove(meta, "deletionGracePeriodSeconds");
-    }
 }
 
 /// Adds "field is immutable" when a value differs from what is stored.
@@ -232,7 +210,9 @@ mod tests {
         check(json!({"name": "a"}), &["metadata.namespace: Required value"]);
         check(
             json!({"name": "a", "namespace": "b", "finalizers": ["orphan", "foregroundDeletion"]}),
-            &["metadata.finalizers: Invalid value: [\"orphan\",\"foregroundDeletion\"]: finalizer orphan and foregroundDeletion cannot be both set"],
+            &[
+                "metadata.finalizers: Invalid value: [\"orphan\",\"foregroundDeletion\"]: finalizer orphan and foregroundDeletion cannot be both set",
+            ],
         );
         check(
             json!({"name": "a", "namespace": "b", "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p"}]}),

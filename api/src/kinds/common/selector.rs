@@ -37,7 +37,5 @@ pub fn is_empty(at: &At<'_>) -> bool {
 /// Says whether a `LabelSelector` selects these labels; a malformed one selects nothing.
 pub fn matches(selector: Option<&Value>, labels: Option<&Map<String, Value>>) -> bool {
     let none = Map::new();
-    selector
-        .and_then(|s| Selector::from_label_selector(s).ok())
-        .is_some_and(|s| s.matches(labels.unwrap_or(&none)))
+    selector.and_then(|s| Selector::from_label_selector(s).ok()).is_some_and(|s| s.matches(labels.unwrap_or(&none)))
 }

@@ -82,7 +82,10 @@ fn field_requirement(at: &At<'_>, errs: &mut Errors) {
     match operator.text() {
         "In" | "NotIn" if values.len() == 1 => {}
         "In" | "NotIn" => {
-            errs.required_because(&values, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
+            errs.required_because(
+                &values,
+                "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+            );
         }
         other => errs.invalid_value(&operator, other, "not a valid selector operator"),
     }

@@ -129,7 +129,9 @@ pub fn field_ref(at: &At<'_>, allowed: &[&str], errs: &mut Errors) {
         return;
     }
     match subscript(field.text()) {
-        Some(("metadata.annotations", key)) => errs.invalid_each(at, key, names::is_qualified_name(&key.to_lowercase())),
+        Some(("metadata.annotations", key)) => {
+            errs.invalid_each(at, key, names::is_qualified_name(&key.to_lowercase()))
+        }
         Some(("metadata.labels", key)) => errs.invalid_each(at, key, names::is_qualified_name(key)),
         Some((path, _)) if FIELDS.contains(&path) => {
             errs.invalid(&field, format!("error converting fieldPath: field label does not support subscript: {path}"));

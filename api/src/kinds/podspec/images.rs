@@ -83,7 +83,9 @@ pub fn default_pull_policy(image: &str) -> &'static str {
 
 fn split_registry(name: &str) -> (&str, &str) {
     match name.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" || host.chars().any(char::is_uppercase) => {
+        Some((host, path))
+            if host.contains(['.', ':']) || host == "localhost" || host.chars().any(char::is_uppercase) =>
+        {
             (if host == "index.docker.io" { "docker.io" } else { host }, path)
         }
         _ => ("docker.io", name),

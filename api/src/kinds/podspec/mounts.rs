@@ -78,7 +78,10 @@ fn devices(devices: &At<'_>, mounts: &At<'_>, volumes: &BTreeMap<&str, &Value>, 
         match volumes.get(name.text()) {
             None => errs.not_found_value(&name, name.text()),
             Some(volume) if volume.get("persistentVolumeClaim").is_none() && volume.get("ephemeral").is_none() => {
-                errs.invalid(&name, "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode");
+                errs.invalid(
+                    &name,
+                    "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode",
+                );
             }
             Some(_) => {}
         }

@@ -149,7 +149,10 @@ pub fn pod_level(spec: &mut Value) {
     }
     let from_containers = aggregate(spec, "/resources/requests");
     let limits = totals(spec, "/resources/limits");
-    let Some(requests) = spec.get_mut("resources").and_then(|r| ensure(r, "requests")).and_then(Value::as_object_mut) else { return };
+    let Some(requests) = spec.get_mut("resources").and_then(|r| ensure(r, "requests")).and_then(Value::as_object_mut)
+    else {
+        return;
+    };
     for (name, quantity) in from_containers {
         if is_pod_level(&name) && is_overcommit_allowed(&name) {
             requests.entry(name).or_insert_with(|| quantity.to_string().into());
@@ -180,9 +183,15 @@ pub fn requirements(at: &At<'_>, claims: &[&str], errs: &mut Errors) {
                 errs.invalid_value(&requests, request.to_string(), format!("must be equal to {name} limit of {limit}"));
             }
             Some(limit) if request > limit => {
-                errs.invalid_value(&requests, request.to_string(), format!("must be less than or equal to {name} limit of {limit}"));
+                errs.invalid_value(
+                    &requests,
+                    request.to_string(),
+                    format!("must be less than or equal to {name} limit of {limit}"),
+                );
             }
-            None if !is_overcommit_allowed(name) => errs.required_because(&limits, "Limit must be set for non overcommitable resources"),
+            None if !is_overcommit_allowed(name) => {
+                errs.required_because(&limits, "Limit must be set for non overcommitable resources")
+            }
             _ => {}
         }
     }
@@ -279,7 +288,11 @@ pub fn pod_requirements(spec: &At<'_>, errs: &mut Errors) {
     for (name, request) in totals(object, "/resources/requests") {
         if let Some(sum) = taken.get(&name).filter(|sum| **sum > request) {
             let path = at.child("requests").key(&name);
-            errs.invalid_value(&path, request.to_string(), format!("must be greater than or equal to aggregate container requests of {sum}"));
+            errs.invalid_value(
+                &path,
+                request.to_string(),
+                format!("must be greater than or equal to aggregate container requests of {sum}"),
+            );
         }
     }
     let limits = totals(object, "/resources/limits");
@@ -289,7 +302,11 @@ pub fn pod_requirements(spec: &At<'_>, errs: &mut Errors) {
             for (name, limit) in path.entries() {
                 let Some(own) = limit.value.and_then(|v| Quantity::from_value(v).ok()) else { continue };
                 if let Some(pod) = limits.get(name).filter(|pod| own > **pod) {
-                    errs.invalid_value(&path.key(name), own.to_string(), format!("must be less than or equal to pod limits of {pod}"));
+                    errs.invalid_value(
+                        &path.key(name),
+                        own.to_string(),
+                        format!("must be less than or equal to pod limits of {pod}"),
+                    );
                 }
             }
         }
@@ -320,7 +337,8 @@ mod tests {
                 {"resources": {"requests": {"cpu": "1", "memory": "512Mi"}}},
             ],
         });
-        let shown: Vec<String> = aggregate(&spec, "/resources/requests").iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let shown: Vec<String> =
+            aggregate(&spec, "/resources/requests").iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(shown, ["cpu=1050m", "memory=1Gi"]);
     }
 

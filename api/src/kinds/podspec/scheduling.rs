@@ -125,10 +125,8 @@ pub fn resource_claims<'a>(at: &At<'a>, errs: &mut Errors) -> Vec<&'a str> {
             names.push(name.text());
         }
         match (claim.child("resourceClaimName").exists(), claim.child("resourceClaimTemplateName").exists()) {
-            (true, true) => errs.invalid(
-                &claim,
-                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
-            ),
+            (true, true) => errs
+                .invalid(&claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"),
             (false, false) => {
                 errs.invalid(&claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`");
             }

@@ -90,7 +90,13 @@ fn is_sysctl_name(name: &str) -> bool {
 }
 
 fn profiles(at: &At<'_>, errs: &mut Errors) {
-    profile(&at.child("seccompProfile"), errs, "seccomp", "a seccompProfile type is required when seccompProfile is set", "seccompProfile");
+    profile(
+        &at.child("seccompProfile"),
+        errs,
+        "seccomp",
+        "a seccompProfile type is required when seccompProfile is set",
+        "seccompProfile",
+    );
     profile(&at.child("appArmorProfile"), errs, "AppArmor", "type is required when appArmorProfile is set", "AppArmor");
 }
 
@@ -100,7 +106,9 @@ fn profile(at: &At<'_>, errs: &mut Errors, name: &str, type_required: &str, prof
     }
     let (kind, file) = (at.child("type"), at.child("localhostProfile"));
     match kind.text() {
-        "Localhost" if !file.exists() => errs.required_because(&file, format!("must be set when {name} type is Localhost")),
+        "Localhost" if !file.exists() => {
+            errs.required_because(&file, format!("must be set when {name} type is Localhost"))
+        }
         "Localhost" if name == "seccomp" => descending_path(&file, errs),
         "Localhost" => {
             if file.text().trim().is_empty() {

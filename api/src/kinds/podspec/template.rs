@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{defaults, spec};
 use crate::field::{At, Errors};
-use crate::kinds::common::{metadata, selector};
 use crate::kinds::common::values::{ensure, fill};
+use crate::kinds::common::{metadata, selector};
 
 /// Fills a pod template in place; a template that is unset stays so.
 pub fn default(parent: &mut Value) {

@@ -26,7 +26,8 @@ fn check_container(rows: &[(Value, &[&str])]) {
 
 /// Rows of (fields of the spec, messages).
 fn check_spec(rows: &[(Value, &[&str])]) {
-    let rows: Vec<(Value, &[&str])> = rows.iter().map(|(patch, expected)| (json!({"spec": patch}), *expected)).collect();
+    let rows: Vec<(Value, &[&str])> =
+        rows.iter().map(|(patch, expected)| (json!({"spec": patch}), *expected)).collect();
     check_create(&Pod, &pod(), &rows);
 }
 
@@ -81,7 +82,10 @@ fn nested_defaults() {
     let c = &spec["containers"][0];
     assert_eq!(c["imagePullPolicy"], "IfNotPresent");
     assert_eq!(c["ports"], json!([{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]));
-    assert_eq!(c["resources"], json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}));
+    assert_eq!(
+        c["resources"],
+        json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}})
+    );
     assert_eq!(
         c["livenessProbe"],
         json!({"httpGet": {"port": 80, "path": "/", "scheme": "HTTP"}, "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3})
@@ -135,11 +139,15 @@ fn containers() {
         (json!({"image": " b"}), &["C.image: Invalid value: \" b\": must not have leading or trailing whitespace"]),
         (
             json!({"imagePullPolicy": "Sometimes"}),
-            &["C.imagePullPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"IfNotPresent\", \"Never\""],
+            &[
+                "C.imagePullPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", \"IfNotPresent\", \"Never\"",
+            ],
         ),
         (
             json!({"terminationMessagePolicy": "x"}),
-            &["C.terminationMessagePolicy: Unsupported value: \"x\": supported values: \"FallbackToLogsOnError\", \"File\""],
+            &[
+                "C.terminationMessagePolicy: Unsupported value: \"x\": supported values: \"FallbackToLogsOnError\", \"File\"",
+            ],
         ),
         (json!({"restartPolicy": "Never"}), &[]),
     ]);
@@ -164,7 +172,9 @@ fn ports() {
     ]);
     check_spec(&[(
         json!({"hostNetwork": true, "containers": [{"name": "c", "image": "b", "ports": [{"containerPort": 1, "hostPort": 2}]}]}),
-        &["spec.containers[0].ports[0].hostPort: Invalid value: 2: must match `containerPort` when `hostNetwork` is true"],
+        &[
+            "spec.containers[0].ports[0].hostPort: Invalid value: 2: must match `containerPort` when `hostNetwork` is true",
+        ],
     )]);
 }
 
@@ -180,17 +190,18 @@ fn environment() {
             json!({"env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}),
             &["C.env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty"],
         ),
-        (
-            json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['a']"}}}]}),
-            &[],
-        ),
+        (json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['a']"}}}]}), &[]),
         (
             json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nope"}}}]}),
-            &["C.env[0].valueFrom.fieldRef.fieldPath: Invalid value: \"spec.nope\": error converting fieldPath: field label not supported: spec.nope"],
+            &[
+                "C.env[0].valueFrom.fieldRef.fieldPath: Invalid value: \"spec.nope\": error converting fieldPath: field label not supported: spec.nope",
+            ],
         ),
         (
             json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "status.phase"}}}]}),
-            &["C.env[0].valueFrom.fieldRef.fieldPath: Unsupported value: \"status.phase\": supported values: \"metadata.name\", \"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\", \"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", \"status.podIP\", \"status.podIPs\""],
+            &[
+                "C.env[0].valueFrom.fieldRef.fieldPath: Unsupported value: \"status.phase\": supported values: \"metadata.name\", \"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\", \"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", \"status.podIP\", \"status.podIPs\"",
+            ],
         ),
         (
             json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s"}}}]}),
@@ -198,7 +209,9 @@ fn environment() {
         ),
         (
             json!({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "2"}}}]}),
-            &["C.env[0].valueFrom.resourceFieldRef.divisor: Invalid value: \"limits.cpu\": only divisor's values 1m and 1 are supported with the cpu resource"],
+            &[
+                "C.env[0].valueFrom.resourceFieldRef.divisor: Invalid value: \"limits.cpu\": only divisor's values 1m and 1 are supported with the cpu resource",
+            ],
         ),
         (
             json!({"envFrom": [{"prefix": "P_"}]}),
@@ -211,7 +224,10 @@ fn environment() {
 #[test]
 fn probes_and_hooks() {
     check_container(&[
-        (json!({"livenessProbe": {"initialDelaySeconds": 1}}), &["C.livenessProbe: Required value: must specify a handler type"]),
+        (
+            json!({"livenessProbe": {"initialDelaySeconds": 1}}),
+            &["C.livenessProbe: Required value: must specify a handler type"],
+        ),
         (json!({"livenessProbe": {"exec": {}}}), &["C.livenessProbe.exec.command: Required value"]),
         (
             json!({"livenessProbe": {"tcpSocket": {"port": 0}}}),
@@ -235,7 +251,9 @@ fn probes_and_hooks() {
         ),
         (
             json!({"lifecycle": {"preStop": {"sleep": {"seconds": 31}}}}),
-            &["C.lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)"],
+            &[
+                "C.lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)",
+            ],
         ),
     ]);
 }
@@ -283,9 +301,10 @@ fn volumes_and_mounts() {
             ],
         ),
     ]);
-    check_container(&[
-        (json!({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}), &["C.volumeMounts[0].name: Not found: \"v\""]),
-    ]);
+    check_container(&[(
+        json!({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}),
+        &["C.volumeMounts[0].name: Not found: \"v\""],
+    )]);
     let mounts = |mounts: Value| json!({"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "c", "image": "b", "volumeMounts": mounts}]});
     check_spec(&[
         (mounts(json!([{"name": "v", "mountPath": "/v", "subPath": "a/b"}])), &[]),
@@ -300,7 +319,9 @@ fn volumes_and_mounts() {
         ),
         (
             mounts(json!([{"name": "v", "mountPath": "/v", "mountPropagation": "Bidirectional"}])),
-            &["spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers"],
+            &[
+                "spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers",
+            ],
         ),
     ]);
 }
@@ -318,11 +339,15 @@ fn scheduling() {
         ),
         (
             json!({"tolerations": [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 3}]}),
-            &["spec.tolerations[0].effect: Invalid value: \"NoSchedule\": effect must be 'NoExecute' when `tolerationSeconds` is set"],
+            &[
+                "spec.tolerations[0].effect: Invalid value: \"NoSchedule\": effect must be 'NoExecute' when `tolerationSeconds` is set",
+            ],
         ),
         (
             json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}}),
-            &["spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term"],
+            &[
+                "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term",
+            ],
         ),
         (
             json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 0, "preference": {"matchExpressions": [{"key": "a", "operator": "Gt"}]}}]}}}),
@@ -358,14 +383,19 @@ fn pod_wide_fields() {
                 "spec.dnsPolicy: Unsupported value: \"x\": supported values: \"ClusterFirstWithHostNet\", \"ClusterFirst\", \"Default\", \"None\"",
             ],
         ),
-        (json!({"dnsPolicy": "None"}), &["spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"]),
+        (
+            json!({"dnsPolicy": "None"}),
+            &["spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"],
+        ),
         (
             json!({"activeDeadlineSeconds": 0}),
             &["spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive"],
         ),
         (
             json!({"hostAliases": [{"ip": "1.2.3"}]}),
-            &["spec.hostAliases[0].ip: Invalid value: \"1.2.3\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"],
+            &[
+                "spec.hostAliases[0].ip: Invalid value: \"1.2.3\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+            ],
         ),
         (
             json!({"securityContext": {"runAsUser": -1, "seccompProfile": {"type": "Localhost"}, "sysctls": [{"name": "A"}]}}),
@@ -375,26 +405,70 @@ fn pod_wide_fields() {
                 "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost",
             ],
         ),
-        (json!({"os": {"name": "plan9"}}), &["spec.os.name: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\""]),
+        (
+            json!({"os": {"name": "plan9"}}),
+            &["spec.os.name: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\""],
+        ),
         (
             json!({"resources": {"limits": {"cpu": "1"}}, "containers": [{"name": "c", "image": "b", "resources": {"limits": {"cpu": "2"}, "requests": {"cpu": "500m"}}}]}),
-            &["spec.containers[0].resources.limits[cpu]: Invalid value: \"2\": must be less than or equal to pod limits of 1"],
+            &[
+                "spec.containers[0].resources.limits[cpu]: Invalid value: \"2\": must be less than or equal to pod limits of 1",
+            ],
         ),
     ]);
     check_container(&[(
         json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": false}}),
-        &["C.securityContext: Invalid value: {\"allowPrivilegeEscalation\":false,\"privileged\":true}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true"],
+        &[
+            "C.securityContext: Invalid value: {\"allowPrivilegeEscalation\":false,\"privileged\":true}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+        ],
     )]);
 }
 
 /// JSON with the field names of pods and values of any type: nothing may panic, and defaults settle at once.
 fn arbitrary() -> impl Strategy<Value = Value> {
     const NAMES: &[&str] = &[
-        "spec", "metadata", "status", "containers", "initContainers", "ephemeralContainers", "volumes", "name", "image", "resources",
-        "limits", "requests", "cpu", "memory", "livenessProbe", "httpGet", "port", "env", "valueFrom", "fieldRef", "fieldPath",
-        "resourceFieldRef", "hostNetwork", "ports", "containerPort", "projected", "sources", "items", "securityContext", "affinity",
-        "tolerations", "serviceAccount", "serviceAccountName", "labels", "template", "selector", "matchLabels", "ephemeral",
-        "volumeClaimTemplate", "restartPolicy", "lifecycle", "preStop",
+        "spec",
+        "metadata",
+        "status",
+        "containers",
+        "initContainers",
+        "ephemeralContainers",
+        "volumes",
+        "name",
+        "image",
+        "resources",
+        "limits",
+        "requests",
+        "cpu",
+        "memory",
+        "livenessProbe",
+        "httpGet",
+        "port",
+        "env",
+        "valueFrom",
+        "fieldRef",
+        "fieldPath",
+        "resourceFieldRef",
+        "hostNetwork",
+        "ports",
+        "containerPort",
+        "projected",
+        "sources",
+        "items",
+        "securityContext",
+        "affinity",
+        "tolerations",
+        "serviceAccount",
+        "serviceAccountName",
+        "labels",
+        "template",
+        "selector",
+        "matchLabels",
+        "ephemeral",
+        "volumeClaimTemplate",
+        "restartPolicy",
+        "lifecycle",
+        "preStop",
     ];
     let leaf = prop_oneof![
         Just(Value::Null),

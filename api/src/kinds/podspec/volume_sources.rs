@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::env::{VOLUME_FIELDS, field_ref, resource_field_ref};
 use super::spec::Of;
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{descending_path, file_mode, in_range, no_backsteps, required_choice, unreserved_path};
+use crate::kinds::common::checks::{
+    descending_path, file_mode, in_range, no_backsteps, required_choice, unreserved_path,
+};
 use crate::names;
 use crate::quantity::Quantity;
 
@@ -112,7 +114,11 @@ fn downward_items(at: &At<'_>, errs: &mut Errors) {
             (true, both) => {
                 field_ref(&field, VOLUME_FIELDS, errs);
                 if both {
-                    errs.invalid_value(&item, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously");
+                    errs.invalid_value(
+                        &item,
+                        "resource",
+                        "fieldRef and resourceFieldRef can not be specified simultaneously",
+                    );
                 }
             }
             (false, true) => resource_field_ref(&resource, true, errs),
@@ -123,7 +129,8 @@ fn downward_items(at: &At<'_>, errs: &mut Errors) {
 }
 
 fn projected(at: &At<'_>, _: Of, errs: &mut Errors) {
-    const KINDS: &[&str] = &["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"];
+    const KINDS: &[&str] =
+        &["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"];
     file_mode(&at.child("defaultMode"), errs);
     let mut paths = BTreeSet::new();
     for source in at.child("sources").items() {

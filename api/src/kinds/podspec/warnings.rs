@@ -22,7 +22,10 @@ const DEPRECATED_VOLUMES: &[(&str, &str)] = &[
 const DEPRECATED_LABELS: &[(&str, &str)] = &[
     ("beta.kubernetes.io/arch", "deprecated since v1.14; use \"kubernetes.io/arch\" instead"),
     ("beta.kubernetes.io/os", "deprecated since v1.14; use \"kubernetes.io/os\" instead"),
-    ("failure-domain.beta.kubernetes.io/region", "deprecated since v1.17; use \"topology.kubernetes.io/region\" instead"),
+    (
+        "failure-domain.beta.kubernetes.io/region",
+        "deprecated since v1.17; use \"topology.kubernetes.io/region\" instead",
+    ),
     ("failure-domain.beta.kubernetes.io/zone", "deprecated since v1.17; use \"topology.kubernetes.io/zone\" instead"),
     ("beta.kubernetes.io/instance-type", "deprecated since v1.17; use \"node.kubernetes.io/instance-type\" instead"),
 ];
@@ -69,7 +72,10 @@ fn container(container: &At<'_>, out: &mut Vec<String>) {
         let (name, value) = (variable.child("name").text(), variable.child("value").text());
         // A definition that refers to the earlier one is meant.
         if seen.contains_key(name) && !value.contains(&format!("$({name})")) {
-            out.push(format!("{}: hides previous definition of {name:?}, which may be dropped when using apply", variable.path));
+            out.push(format!(
+                "{}: hides previous definition of {name:?}, which may be dropped when using apply",
+                variable.path
+            ));
         }
         seen.insert(name, ());
     }

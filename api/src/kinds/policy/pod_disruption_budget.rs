@@ -26,7 +26,11 @@ const COUNTS: &[&str] = &["disruptionsAllowed", "currentHealthy", "desiredHealth
 impl Strategy for PodDisruptionBudget {
     fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
         generation::start(obj);
-        set(obj, "status", json!({"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0}));
+        set(
+            obj,
+            "status",
+            json!({"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0}),
+        );
     }
 
     fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {

@@ -13,7 +13,9 @@ fn budgets() {
             (json!({}), &[]),
             (
                 json!({"spec": {"maxUnavailable": 1, "selector": null}}),
-                &["spec: Invalid value: {\"maxUnavailable\":1,\"minAvailable\":1}: minAvailable and maxUnavailable cannot be both set"],
+                &[
+                    "spec: Invalid value: {\"maxUnavailable\":1,\"minAvailable\":1}: minAvailable and maxUnavailable cannot be both set",
+                ],
             ),
             (
                 json!({"spec": {"minAvailable": "101%"}}),

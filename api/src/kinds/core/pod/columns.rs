@@ -12,7 +12,11 @@ pub const COLUMNS: &[Column] = &[
     Column::NAME,
     Column::new("Ready", "string", "The aggregate readiness state of this pod for accepting traffic."),
     Column::new("Status", "string", "The aggregate status of the containers in this pod."),
-    Column::new("Restarts", "string", "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted."),
+    Column::new(
+        "Restarts",
+        "string",
+        "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.",
+    ),
     Column::AGE,
     Column::wide("IP", "string", "IP address allocated to the pod. Routable at least within the cluster."),
     Column::wide("Node", "string", "Name of the node the pod is scheduled onto."),
@@ -98,7 +102,8 @@ fn last_restart(status: &Value) -> Option<Timestamp> {
 /// Goes through init containers up to the first that is not done; says whether one is not, and the restarts of sidecars.
 fn init_containers(pod: &Value, summary: &mut Summary) -> (bool, Restarts) {
     let specs = list(pod, "/spec/initContainers");
-    let is_sidecar = |name: &str| specs.iter().any(|c| text(c, "/name") == name && text(c, "/restartPolicy") == "Always");
+    let is_sidecar =
+        |name: &str| specs.iter().any(|c| text(c, "/name") == name && text(c, "/restartPolicy") == "Always");
     let mut sidecars: Restarts = (0, None);
     for (index, status) in list(pod, "/status/initContainerStatuses").iter().enumerate() {
         let restarts = int(status, "/restartCount").unwrap_or(0);

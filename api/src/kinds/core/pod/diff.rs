@@ -93,7 +93,8 @@ fn plain(value: Option<&Value>) -> String {
             format!("{{{}}}", items.join(", "))
         }
         Some(Value::Object(map)) => {
-            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", field_name(k), plain(Some(v)))).collect();
+            let fields: Vec<String> =
+                map.iter().map(|(k, v)| format!("{}: {}", field_name(k), plain(Some(v)))).collect();
             format!("{{{}}}", fields.join(", "))
         }
         Some(other) => other.to_string(),
@@ -104,7 +105,9 @@ fn plain(value: Option<&Value>) -> String {
 fn field_name(name: &str) -> String {
     let mut chars = name.chars();
     match chars.next() {
-        Some(first) if name.chars().all(|c| c.is_ascii_alphanumeric()) => first.to_ascii_uppercase().to_string() + chars.as_str(),
+        Some(first) if name.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            first.to_ascii_uppercase().to_string() + chars.as_str()
+        }
         _ => quote(name),
     }
 }

@@ -20,8 +20,8 @@ pub use columns::reason;
 pub use qos::compute as qos_class;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::values::{ensure, fill, is_unset, list, remove, same, set, text, within};
 use crate::kinds::common::generation;
+use crate::kinds::common::values::{ensure, fill, is_unset, list, remove, same, set, text, within};
 use crate::kinds::podspec::{defaults, resources, warnings};
 use crate::kinds::strategy::{Column, Context, Strategy};
 use crate::time;
@@ -89,8 +89,12 @@ impl Strategy for Pod {
     fn validate(&self, obj: &Value) -> Errors {
         let mut errs = Errors::new();
         update::metadata_and_spec(obj, &mut errs);
-        let root = At::root(obj);
-        let ephemeral = root.child("spec").child("ephemeralContainers");
+        errs
+    }
+
+    fn validate_create(&self, obj: &Value) -> Errors {
+        let mut errs = self.validate(obj);
+        let ephemeral = At::root(obj).child("spec").child("ephemeralContainers");
         if !ephemeral.is_empty() {
             errs.forbidden(&ephemeral, "cannot be set on create");
         }
@@ -129,7 +133,9 @@ impl Strategy for Pod {
     }
 
     fn graceful_delete(&self, obj: &Value, requested: Option<i64>) -> Option<i64> {
-        let wanted = requested.or_else(|| obj.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64)).unwrap_or(0);
+        let wanted = requested
+            .or_else(|| obj.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64))
+            .unwrap_or(0);
         let over = matches!(text(obj, "/status/phase"), "Succeeded" | "Failed");
         if over || text(obj, "/spec/nodeName").is_empty() {
             return Some(0);
@@ -148,7 +154,9 @@ impl Strategy for Pod {
 
 fn selectable<'a>(obj: &'a Value, name: &str) -> Cow<'a, str> {
     match name {
-        "spec.hostNetwork" => Cow::Borrowed(if obj.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) { "true" } else { "false" }),
+        "spec.hostNetwork" => {
+            Cow::Borrowed(if obj.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) { "true" } else { "false" })
+        }
         "status.podIP" => {
             let first = text(obj, "/status/podIPs/0/ip");
             Cow::Borrowed(if first.is_empty() { text(obj, "/status/podIP") } else { first })
@@ -161,7 +169,11 @@ fn selectable<'a>(obj: &'a Value, name: &str) -> Cow<'a, str> {
 fn advance(new: &mut Value, old: &Value) {
     let before = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
     let after = if same(new.get("spec"), old.get("spec")) { before } else { before.saturating_add(1) };
-    within(new, "metadata", |meta| if after == 0 { remove(meta, "generation") } else { set(meta, "generation", after) });
+    within(
+        new,
+        "metadata",
+        |meta| if after == 0 { remove(meta, "generation") } else { set(meta, "generation", after) },
+    );
 }
 
 /// Turns `matchLabelKeys` of spread constraints and affinity terms into requirements of their selectors, with this pod's labels.
@@ -174,10 +186,20 @@ fn spread_over_label_keys(obj: &mut Value) {
     for kind in ["podAffinity", "podAntiAffinity"] {
         let Some(affinity) = spec.pointer_mut(&format!("/affinity/{kind}")) else { continue };
         let keys = [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")];
-        for term in affinity.get_mut("requiredDuringSchedulingIgnoredDuringExecution").and_then(Value::as_array_mut).into_iter().flatten() {
+        for term in affinity
+            .get_mut("requiredDuringSchedulingIgnoredDuringExecution")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             keys.iter().for_each(|(field, operator)| add_requirements(term, field, operator, &labels));
         }
-        for term in affinity.get_mut("preferredDuringSchedulingIgnoredDuringExecution").and_then(Value::as_array_mut).into_iter().flatten() {
+        for term in affinity
+            .get_mut("preferredDuringSchedulingIgnoredDuringExecution")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             within(term, "podAffinityTerm", |term| {
                 keys.iter().for_each(|(field, operator)| add_requirements(term, field, operator, &labels));
             });
@@ -189,8 +211,11 @@ fn add_requirements(term: &mut Value, field: &str, operator: &str, labels: &Map<
     if is_unset(term.get("labelSelector")) {
         return;
     }
-    let keys: Vec<String> = list(term, &format!("/{field}")).iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    let wanted = keys.into_iter().filter_map(|key| labels.get(&key).map(|value| json!({"key": key, "operator": operator, "values": [value]})));
+    let keys: Vec<String> =
+        list(term, &format!("/{field}")).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let wanted = keys
+        .into_iter()
+        .filter_map(|key| labels.get(&key).map(|value| json!({"key": key, "operator": operator, "values": [value]})));
     let wanted: Vec<Value> = wanted.collect();
     if wanted.is_empty() {
         return;

@@ -46,7 +46,11 @@ impl Strategy for Resize {
             errs.forbidden(&spec, "static pods cannot be resized");
         }
         if old.pointer("/status/qosClass").and_then(Value::as_str).is_some_and(|class| class != qos::compute(new)) {
-            errs.invalid_value(&spec, text(new, "/status/qosClass"), "Pod QOS Class may not change as a result of resizing");
+            errs.invalid_value(
+                &spec,
+                text(new, "/status/qosClass"),
+                "Pod QOS Class may not change as a result of resizing",
+            );
         }
         for containers in ["containers", "initContainers"] {
             let stored = list(old, &format!("/spec/{containers}"));

@@ -48,7 +48,10 @@ fn updates_that_are_allowed() {
         &[
             (json!({"metadata": {"labels": {"x": "y"}}}), &[]),
             (json!({"spec": {"activeDeadlineSeconds": 5}}), &[]),
-            (json!({"spec": {"tolerations": [{"key": "k", "operator": "Exists"}, {"key": "l", "operator": "Exists"}]}}), &[]),
+            (
+                json!({"spec": {"tolerations": [{"key": "k", "operator": "Exists"}, {"key": "l", "operator": "Exists"}]}}),
+                &[],
+            ),
         ],
     );
     let (same, _) = update(&Pod, &pod(), &json!({"metadata": {"labels": {"x": "y"}}}));
@@ -60,14 +63,19 @@ fn updates_that_are_not() {
     let (_, errs) = update(&Pod, &pod(), &json!({"spec": {"hostname": "h", "nodeName": "n"}}));
     assert_eq!(
         errs,
-        ["spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n  core.PodSpec{\n  \t... // 3 identical fields\n- \tHostname: nil,\n+ \tHostname: \"h\",\n- \tNodeName: nil,\n+ \tNodeName: \"n\",\n  \t... // 5 identical fields\n  }\n"]
+        [
+            "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n  core.PodSpec{\n  \t... // 3 identical fields\n- \tHostname: nil,\n+ \tHostname: \"h\",\n- \tNodeName: nil,\n+ \tNodeName: \"n\",\n  \t... // 5 identical fields\n  }\n"
+        ]
     );
     let containers = json!([{"name": "c", "image": "b"}, {"name": "d", "image": "b"}]);
     check_update(
         &Pod,
         &pod(),
         &[
-            (json!({"spec": {"containers": containers}}), &["spec.containers: Forbidden: pod updates may not add or remove containers"]),
+            (
+                json!({"spec": {"containers": containers}}),
+                &["spec.containers: Forbidden: pod updates may not add or remove containers"],
+            ),
             (
                 json!({"spec": {"tolerations": []}}),
                 &["spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"],
@@ -76,10 +84,7 @@ fn updates_that_are_not() {
                 json!({"spec": {"schedulingGates": [{"name": "g"}]}}),
                 &["spec.schedulingGates[0]: Forbidden: only deletion is allowed, but found new scheduling gate 'g'"],
             ),
-            (
-                json!({"metadata": {"uid": "other"}}),
-                &["metadata.uid: Invalid value: \"other\": field is immutable"],
-            ),
+            (json!({"metadata": {"uid": "other"}}), &["metadata.uid: Invalid value: \"other\": field is immutable"]),
         ],
     );
     let limited = overlay(&pod(), &json!({"spec": {"activeDeadlineSeconds": 5}}));
@@ -93,7 +98,9 @@ fn updates_that_are_not() {
             ),
             (
                 json!({"spec": {"activeDeadlineSeconds": null}}),
-                &["spec.activeDeadlineSeconds: Invalid value: \"null\": must not update from a positive integer to nil value"],
+                &[
+                    "spec.activeDeadlineSeconds: Invalid value: \"null\": must not update from a positive integer to nil value",
+                ],
             ),
         ],
     );
@@ -119,7 +126,8 @@ fn status_updates_keep_the_spec_and_terminated_containers() {
 #[test]
 fn binding_sets_the_node_once() {
     let mut bound = stored(&Pod, &pod());
-    let binding = json!({"metadata": {"name": "p", "annotations": {"a": "b"}}, "target": {"kind": "Node", "name": "n1"}});
+    let binding =
+        json!({"metadata": {"name": "p", "annotations": {"a": "b"}}, "target": {"kind": "Node", "name": "n1"}});
     bind(&mut bound, &binding, now()).unwrap();
     assert_eq!(bound["spec"]["nodeName"], "n1");
     assert_eq!(bound["metadata"]["annotations"]["a"], "b");
@@ -184,7 +192,10 @@ fn ephemeral_containers_only_grow() {
 #[test]
 fn resize_changes_resources_only() {
     let limits = json!({"cpu": "1", "memory": "1Gi"});
-    let base = overlay(&pod(), &json!({"spec": {"containers": [{"name": "c", "image": "b", "resources": {"limits": limits, "requests": {"cpu": "500m"}}}]}}));
+    let base = overlay(
+        &pod(),
+        &json!({"spec": {"containers": [{"name": "c", "image": "b", "resources": {"limits": limits, "requests": {"cpu": "500m"}}}]}}),
+    );
     let old = stored(&Pod, &base);
     let through = Pod.subresource("resize").unwrap();
     let mut new = old.clone();
@@ -211,23 +222,45 @@ fn columns_say_what_upstream_says() {
         (json!({"status": {"phase": "Pending"}}), "0/0 | Pending | 0"),
         (json!({"status": {"phase": "Failed", "reason": "Evicted"}}), "0/0 | Evicted | 0"),
         (init(json!([{"name": "i", "state": {"running": {}}}])), "0/1 | Init:0/2 | 0"),
-        (init(json!([{"name": "i", "state": {"terminated": {"exitCode": 0}}}, {"name": "j", "state": {"waiting": {"reason": "PodInitializing"}}}])), "0/1 | Init:1/2 | 0"),
-        (init(json!([{"name": "i", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}])), "0/1 | Init:CrashLoopBackOff | 3"),
+        (
+            init(
+                json!([{"name": "i", "state": {"terminated": {"exitCode": 0}}}, {"name": "j", "state": {"waiting": {"reason": "PodInitializing"}}}]),
+            ),
+            "0/1 | Init:1/2 | 0",
+        ),
+        (
+            init(json!([{"name": "i", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}])),
+            "0/1 | Init:CrashLoopBackOff | 3",
+        ),
         (init(json!([{"name": "i", "state": {"terminated": {"exitCode": 7}}}])), "0/1 | Init:ExitCode:7 | 0"),
-        (init(json!([{"name": "i", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}])), "0/1 | Init:Error | 0"),
+        (
+            init(json!([{"name": "i", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}])),
+            "0/1 | Init:Error | 0",
+        ),
         (main(json!([running, running])), "2/2 | Running | 0"),
-        (main(json!([running, {"state": {"waiting": {"reason": "ContainerCreating"}}}])), "1/2 | ContainerCreating | 0"),
+        (
+            main(json!([running, {"state": {"waiting": {"reason": "ContainerCreating"}}}])),
+            "1/2 | ContainerCreating | 0",
+        ),
         (main(json!([completed, completed])), "0/2 | Completed | 0"),
         (main(json!([completed, running])), "1/2 | NotReady | 0"),
         (main(json!([{"state": {"terminated": {"exitCode": 137, "signal": 9}}}])), "0/2 | Signal:9 | 0"),
         (main(json!([{"state": {"terminated": {"exitCode": 3}}}])), "0/2 | ExitCode:3 | 0"),
         (
-            main(json!([{"restartCount": 2, "ready": true, "state": {"running": {}}, "lastState": {"terminated": {"finishedAt": "2026-01-01T11:55:00Z"}}}])),
+            main(
+                json!([{"restartCount": 2, "ready": true, "state": {"running": {}}, "lastState": {"terminated": {"finishedAt": "2026-01-01T11:55:00Z"}}}]),
+            ),
             "1/2 | Running | 2 (5m ago)",
         ),
-        (overlay(&main(json!([running])), &json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}})), "1/2 | Terminating | 0"),
         (
-            overlay(&main(json!([running])), &json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}, "status": {"reason": "NodeLost"}})),
+            overlay(&main(json!([running])), &json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}})),
+            "1/2 | Terminating | 0",
+        ),
+        (
+            overlay(
+                &main(json!([running])),
+                &json!({"metadata": {"deletionTimestamp": "2026-01-01T11:00:00Z"}, "status": {"reason": "NodeLost"}}),
+            ),
             "1/2 | Unknown | 0",
         ),
         (

@@ -59,7 +59,8 @@ fn without_updatable(new: &Value, old: &Value, at: &At<'_>, errs: &mut Errors) -
     let mut allowed = new.get("spec").cloned().unwrap_or_default();
     let stored = old.get("spec").unwrap_or(&Value::Null);
     for containers in ["containers", "initContainers"] {
-        let mut images = list(old, &format!("/spec/{containers}")).iter().map(|c| c.get("image").cloned().unwrap_or_default());
+        let mut images =
+            list(old, &format!("/spec/{containers}")).iter().map(|c| c.get("image").cloned().unwrap_or_default());
         each(&mut allowed, containers, |container| {
             if let Some(image) = images.next() {
                 set(container, "image", image);
@@ -238,7 +239,10 @@ impl Strategy for EphemeralContainers {
                 None => errs.forbidden(&at, format!("existing ephemeral containers {name:?} may not be removed\n")),
                 Some(wanted) if !same(Some(wanted), Some(stored)) => {
                     let diff = diff::render("core.EphemeralContainer", stored, wanted);
-                    errs.forbidden(&at.path.index(index), format!("existing ephemeral containers {name:?} may not be changed\n{diff}"));
+                    errs.forbidden(
+                        &at.path.index(index),
+                        format!("existing ephemeral containers {name:?} may not be changed\n{diff}"),
+                    );
                 }
                 Some(_) => {}
             }
