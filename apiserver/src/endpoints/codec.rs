@@ -1,0 +1,263 @@
+//! Bodies: bytes to objects and back.
+
+use std::io::Write as _;
+
+use bytes::{Bytes, BytesMut};
+use corvette_api::{
+    decode::{self, Parsed},
+    gvk::GroupVersionKind,
+    meta, schema,
+    status::{self, Status},
+};
+use flate2::{Compression, write::GzEncoder};
+use http::{HeaderMap, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use serde_json::Value;
+
+use super::{
+    call::Call,
+    negotiate::{self, Media},
+    options::FieldValidation,
+};
+use crate::{body::Body, filters::query::Query, tables::IncludeObject};
+
+/// Longest request body, in bytes (upstream's limit).
+pub const MAX_BODY: usize = 3 * 1024 * 1024;
+
+/// Reads a whole request body.
+///
+/// # Errors
+/// 413 above [`MAX_BODY`], 400 when the client goes away.
+pub async fn read(mut body: Body) -> Result<Bytes, Status> {
+    let too_large = || status::request_entity_too_large(format!("limit is {MAX_BODY}"));
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| status::bad_request(format!("cannot read the request body: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + whole.len() + data.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&data);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+/// Encodes a value.
+pub fn encode(value: &Value, media: Media, pretty: bool) -> Bytes {
+    match media {
+        Media::Yaml => Bytes::from(corvette_api::yaml::to_string(value)),
+        Media::Json if pretty => serde_json::to_vec_pretty(value).map(Bytes::from).unwrap_or_default(),
+        Media::Json => serde_json::to_vec(value).map(Bytes::from).unwrap_or_default(),
+    }
+}
+
+/// Reads an object that the store or the cache holds.
+///
+/// # Errors
+/// 500 when the bytes are no JSON.
+pub fn parse_stored(bytes: &[u8]) -> Result<Value, Status> {
+    serde_json::from_slice(bytes).map_err(|error| status::internal(format!("stored object is damaged: {error}")))
+}
+
+/// Tells whether JSON is to be indented: asked for, or the client is a browser or a command-line fetcher.
+pub fn wants_pretty(query: &Query, headers: &HeaderMap) -> bool {
+    if let Some(asked) = query.maybe_flag("pretty") {
+        return asked;
+    }
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    ["curl", "Wget", "Mozilla/5.0"].iter().any(|prefix| agent.starts_with(prefix))
+}
+
+/// Tells whether the client reads gzip.
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("gzip")))
+}
+
+/// Compresses bytes at upstream's level (1).
+pub fn gzip(bytes: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+/// Reads the `includeObject` option of table requests.
+///
+/// # Errors
+/// 400 for values upstream does not know.
+pub fn include_object(query: &Query) -> Result<IncludeObject, Status> {
+    let text = query.text("includeObject");
+    IncludeObject::parse(text).ok_or_else(|| {
+        status::bad_request(format!("unrecognized includeObject value: \"{text}\""))
+    })
+}
+
+/// What a body must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// `apiVersion`.
+    pub api_version: &'a str,
+    /// `kind`.
+    pub kind: &'a str,
+    /// Name of the schema definition, when there is one.
+    pub definition: Option<&'a str>,
+}
+
+impl<'a> Expected<'a> {
+    fn gvk(&self) -> GroupVersionKind {
+        GroupVersionKind::from_api_version(self.api_version, self.kind)
+    }
+
+    /// What the body of the call's row must be.
+    pub fn of_row(call: &'a Call) -> Self {
+        Self { api_version: &call.row.api_version, kind: &call.row.kind, definition: call.row.definition.as_deref() }
+    }
+}
+
+/// Decodes a request body into an object of the expected kind, with unknown and duplicate fields treated as the client
+/// asked. Fields of the wrong type fail.
+///
+/// # Errors
+/// 400 as upstream words it, 415 for media types not read.
+pub fn decode_body(
+    call: &Call,
+    bytes: &Bytes,
+    expected: Expected<'_>,
+    validation: FieldValidation,
+) -> Result<Value, Status> {
+    let media = negotiate::body_media(&call.headers)?;
+    let parsed = match media {
+        Media::Json => decode::json(bytes),
+        Media::Yaml => decode::yaml(bytes),
+    };
+    let Parsed { value, strict: duplicates } =
+        parsed.map_err(|error| decode::unrecognized(expected.kind, error, bytes))?;
+    let mut value = check_kind(value, expected)?;
+    let strict = prune(&mut value, expected, duplicates)?;
+    report(call, strict, expected, validation)?;
+    Ok(value)
+}
+
+/// Decodes an object a patch made, as [`decode_body`] does.
+///
+/// # Errors
+/// 422 for strict failures as upstream answers for patches, 400 for wrong types.
+pub fn decode_patched(
+    call: &Call,
+    value: Value,
+    expected: Expected<'_>,
+    duplicates: Vec<String>,
+    validation: FieldValidation,
+) -> Result<Value, Status> {
+    let mut value = value;
+    let strict = prune(&mut value, expected, duplicates)?;
+    report(call, strict, expected, validation)?;
+    Ok(value)
+}
+
+/// Parses bytes of a media type; duplicate fields are reported beside.
+///
+/// # Errors
+/// 400 when the text is malformed.
+pub fn parse(bytes: &[u8], media: Media) -> Result<(Value, Vec<String>), Status> {
+    let parsed = match media {
+        Media::Json => decode::json(bytes),
+        Media::Yaml => decode::yaml(bytes),
+    };
+    let parsed = parsed.map_err(|error| status::bad_request(error.to_string()))?;
+    Ok((parsed.value, parsed.strict))
+}
+
+fn check_kind(mut value: Value, expected: Expected<'_>) -> Result<Value, Status> {
+    let (api_version, kind) = (meta::api_version(&value).to_owned(), meta::kind(&value).to_owned());
+    if !value.is_object() {
+        return Err(status::bad_request(format!(
+            "the body of the request is no object of kind {}: expected a JSON object",
+            expected.kind
+        )));
+    }
+    if (!api_version.is_empty() && api_version != expected.api_version) || (!kind.is_empty() && kind != expected.kind) {
+        let (group, version) = corvette_api::gvk::split_api_version(&api_version);
+        let (expected_group, expected_version) = corvette_api::gvk::split_api_version(expected.api_version);
+        if !kind.is_empty() && kind == expected.kind && group == expected_group && api_version != expected.api_version {
+            return Err(status::bad_request(format!(
+                "the API version in the data ({api_version}) does not match the expected API version ({})",
+                expected.api_version
+            )));
+        }
+        return Err(status::bad_request(format!(
+            "{kind} in version \"{version}\" cannot be handled as a {}: object kind {group}/{version}, Kind={kind} does not match {expected_group}/{expected_version}, Kind={}",
+            expected.kind, expected.kind
+        )));
+    }
+    meta::set_gvk(&mut value, expected.api_version, expected.kind);
+    Ok(value)
+}
+
+fn prune(value: &mut Value, expected: Expected<'_>, mut strict: Vec<String>) -> Result<Vec<String>, Status> {
+    let Some(definition) = expected.definition.and_then(schema::definition) else { return Ok(strict) };
+    let unknown = decode::in_place(definition, value)
+        .map_err(|error| decode::cannot_be_handled(&expected.gvk(), expected.kind, error))?;
+    strict.extend(unknown);
+    Ok(strict)
+}
+
+fn report(
+    call: &Call,
+    strict: Vec<String>,
+    expected: Expected<'_>,
+    validation: FieldValidation,
+) -> Result<(), Status> {
+    match validation {
+        FieldValidation::Ignore => {}
+        FieldValidation::Warn => strict.into_iter().for_each(|text| call.warn(text)),
+        FieldValidation::Strict if strict.is_empty() => {}
+        FieldValidation::Strict => {
+            let detail = decode::strict_message(&strict);
+            return Err(decode::cannot_be_handled(&expected.gvk(), expected.kind, detail));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fetchers_and_the_option_make_json_pretty() {
+        let mut headers = HeaderMap::new();
+        assert!(!wants_pretty(&Query::default(), &headers));
+        headers.insert(header::USER_AGENT, "curl/8".parse().unwrap());
+        assert!(wants_pretty(&Query::default(), &headers));
+        assert!(!wants_pretty(&Query::parse(Some("pretty=false")), &headers));
+    }
+
+    #[test]
+    fn gzip_is_found_among_codings() {
+        let mut headers = HeaderMap::new();
+        assert!(!accepts_gzip(&headers));
+        headers.insert(header::ACCEPT_ENCODING, "br;q=1.0, gzip;q=0.8".parse().unwrap());
+        assert!(accepts_gzip(&headers));
+    }
+
+    #[tokio::test]
+    async fn a_body_above_the_limit_is_a_413() {
+        let body = crate::body::full(vec![b' '; MAX_BODY + 1]);
+        assert_eq!(read(body).await.unwrap_err().code, 413);
+    }
+}

@@ -1,0 +1,166 @@
+//! Finds the row of a resource request and calls the verb's handler.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use corvette_api::status::{self, Status};
+use futures::future::BoxFuture;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use super::{
+    call::Call,
+    codec,
+    connect::{self, Connect},
+    create, delete, deletecollection, get, list,
+    modify::Part,
+    negotiate::{self, Views},
+    patch,
+    reply::{self, Reply},
+    reviews, subresources, update, watch,
+};
+use crate::{
+    App, UserInfo,
+    body::{self, Body},
+    filters::request_info::{self, RequestInfo},
+    registry::{Backing, Row, Subresource, SubresourceKind, Verb},
+};
+
+/// Serves a resource request that may proceed.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn dispatch(
+    app: Arc<App>,
+    info: RequestInfo,
+    user: Arc<UserInfo>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Status> {
+    let found = app.registry.load().find(&info.group, &info.version, &info.resource).cloned();
+    let Some(row) = found.filter(|row| path_fits(row, &info)) else { return Ok(no_such_path()) };
+    let subresource = match info.subresource.as_str() {
+        "" => None,
+        name => match row.subresource(name) {
+            Some(subresource) => Some(subresource.clone()),
+            None => return Ok(no_such_path()),
+        },
+    };
+    if let Some(subresource) = &subresource
+        && (subresource.kind.is_connect() || subresource.kind == SubresourceKind::Log)
+    {
+        let connecting = Connect { app, info, user: (*user).clone(), request };
+        return connect::connect(connecting).await;
+    }
+    if !is_served(&row, subresource.as_ref(), &info) {
+        return Err(status::method_not_allowed());
+    }
+    let (parts, body) = request.into_parts();
+    let accept = negotiate::negotiate(&parts.headers, views(&info, subresource.as_ref()))?;
+    let headers = parts.headers;
+    let call = Call { app, row, subresource, info, user, headers, accept, warnings: parking_lot::Mutex::default() };
+    if call.info.verb == request_info::Verb::Watch {
+        let Reply::Finished(response) = watch::watch(call).await? else {
+            return Err(status::internal("a watch answers with a stream"));
+        };
+        return Ok(response);
+    }
+    let is_head = call.info.method == Method::HEAD;
+    let body = codec::read(body).await?;
+    let reply = boxed(&call, body).await.map_err(|failed| log_internal(&call, failed))?;
+    let mut response = reply::finish(&call, reply).await?;
+    if is_head {
+        *response.body_mut() = body::empty();
+    }
+    Ok(response)
+}
+
+fn log_internal(call: &Call, failed: Status) -> Status {
+    if failed.code == 500 {
+        tracing::error!(path = %call.info.path, error = %failed.message, "request failed");
+    }
+    failed
+}
+
+/// Runs a verb in a box: its state is large and would otherwise be part of every request's.
+fn boxed(call: &Call, body: Bytes) -> BoxFuture<'_, Result<Reply, Status>> {
+    Box::pin(handle(call, body))
+}
+
+async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
+    use request_info::Verb as Asked;
+    if let Backing::Virtual(review) = call.row.backing {
+        return reviews::handle(call, review, body).await;
+    }
+    let part = match &call.subresource {
+        None => Part::Main,
+        Some(subresource) => match subresource.kind {
+            SubresourceKind::Scale
+            | SubresourceKind::Binding
+            | SubresourceKind::Eviction
+            | SubresourceKind::Token => return subresources::handle(call, subresource.kind, body).await,
+            kind => Part::Subresource(kind),
+        },
+    };
+    match call.info.verb {
+        Asked::Get => get::get(call).await,
+        Asked::List => list::list(call).await,
+        Asked::Create => create::create(call, body).await,
+        Asked::Update => update::update(call, part, body).await,
+        Asked::Patch => patch::patch(call, part, body).await,
+        Asked::Delete => delete::delete(call, body).await,
+        Asked::DeleteCollection => deletecollection::delete_collection(call, body).await,
+        Asked::Watch | Asked::Other => Err(status::method_not_allowed()),
+    }
+}
+
+/// Tells whether the shape of the path fits the scope of the resource.
+fn path_fits(row: &Row, info: &RequestInfo) -> bool {
+    let names_itself = row.group.is_empty() && row.plural == "namespaces";
+    match (row.is_namespaced(), info.namespace.is_empty()) {
+        (true, true) => info.name.is_empty(),
+        (false, false) => names_itself,
+        _ => true,
+    }
+}
+
+fn is_served(row: &Row, subresource: Option<&Subresource>, info: &RequestInfo) -> bool {
+    use request_info::Verb as Asked;
+    let verb = match info.verb {
+        Asked::Get => Verb::Get,
+        Asked::List => Verb::List,
+        Asked::Watch => Verb::Watch,
+        Asked::Create => Verb::Create,
+        Asked::Update => Verb::Update,
+        Asked::Patch => Verb::Patch,
+        Asked::Delete => Verb::Delete,
+        Asked::DeleteCollection => Verb::DeleteCollection,
+        Asked::Other => return false,
+    };
+    if let Some(subresource) = subresource {
+        return subresource.verbs.contains(verb);
+    }
+    let on_collection = info.name.is_empty();
+    let everywhere = row.is_namespaced() && info.namespace.is_empty();
+    let fits = match verb {
+        Verb::Create => on_collection && !everywhere,
+        Verb::List | Verb::Watch => true,
+        Verb::DeleteCollection => !everywhere,
+        Verb::Get | Verb::Update | Verb::Patch | Verb::Delete => !on_collection,
+    };
+    fits && row.verbs.contains(verb)
+}
+
+fn views(info: &RequestInfo, subresource: Option<&Subresource>) -> Views {
+    match (info.verb, subresource) {
+        (request_info::Verb::List | request_info::Verb::DeleteCollection, _) => Views::List,
+        (_, Some(subresource)) if subresource.foreign => Views::ObjectOnly,
+        _ => Views::Single,
+    }
+}
+
+/// What upstream answers on paths it does not know.
+pub fn no_such_path() -> Response<Body> {
+    let mut response = Response::new(body::full("404 page not found\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -1,0 +1,364 @@
+//! GET on a collection.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::{BufMut, Bytes, BytesMut};
+use corvette_api::{
+    field::{Errors, Path},
+    gvk::GroupKind,
+    status::{self, Reason, Status},
+};
+use corvette_store::Revision;
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{
+    call::Call,
+    codec,
+    negotiate::{Media, View},
+    reply::{self, Reply},
+    selection::Selection,
+};
+use crate::{
+    body,
+    filters::query::Query,
+    reader::{At, Item, Listing, parse_revision},
+    tables::{self, Headers, Options},
+};
+
+/// Encoded lists above this many bytes are sent in chunks.
+pub const CHUNK: usize = 64 * 1024;
+/// Version tag of continue tokens (upstream's).
+const TOKEN_VERSION: &str = "meta.k8s.io/v1";
+
+const EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+const TOO_OLD: &str = "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.";
+
+/// Where a paged list goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Token {
+    v: String,
+    rv: i64,
+    start: String,
+}
+
+/// Options of a list.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    at: At,
+    limit: usize,
+    token: Option<Token>,
+}
+
+impl Paging {
+    /// Reads paging and consistency options.
+    ///
+    /// # Errors
+    /// 400 and 422 as upstream.
+    pub fn parse(query: &Query) -> Result<Self, Status> {
+        check(query)?;
+        let limit = query.number("limit").map_err(status::bad_request)?.unwrap_or(0);
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let version = query.text("resourceVersion");
+        let token = query.text("continue");
+        if !token.is_empty() {
+            if !matches!(version, "" | "0") {
+                return Err(status::bad_request("specifying resource version is not allowed when using continue"));
+            }
+            let token = Token::decode(token)?;
+            let at = u64::try_from(token.rv).ok().filter(|rv| *rv > 0).map_or(At::Latest, |rv| At::Exactly(Revision(rv)));
+            return Ok(Self { at, limit, token: Some(token) });
+        }
+        let at = match (version, query.text("resourceVersionMatch")) {
+            ("", _) => At::Latest,
+            ("0", _) => At::Any,
+            (text, "Exact") => At::Exactly(parse_revision(text)?),
+            (text, "") if limit > 0 => At::Exactly(parse_revision(text)?),
+            (text, _) => At::NotOlderThan(parse_revision(text)?),
+        };
+        Ok(Self { at, limit, token: None })
+    }
+}
+
+fn check(query: &Query) -> Result<(), Status> {
+    let mut errors = Errors::default();
+    let path = Path::new("resourceVersionMatch");
+    let (version, continued) = (query.text("resourceVersion"), query.text("continue"));
+    match query.text("resourceVersionMatch") {
+        "" => {}
+        _ if version.is_empty() => {
+            errors.forbidden(&path, "resourceVersionMatch is forbidden unless resourceVersion is provided");
+        }
+        _ if !continued.is_empty() => {
+            errors.forbidden(&path, "resourceVersionMatch is forbidden when continue is provided");
+        }
+        "Exact" if version == "0" => {
+            errors.forbidden(&path, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+        }
+        "Exact" | "NotOlderThan" => {}
+        other => errors.not_supported_value(&path, other, &["Exact", "NotOlderThan"]),
+    }
+    if query.get("sendInitialEvents").is_some() {
+        errors.forbidden(&Path::new("sendInitialEvents"), "sendInitialEvents is forbidden for list");
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(status::invalid(&GroupKind::new("meta.k8s.io", "ListOptions"), "", &errors))
+}
+
+impl Token {
+    fn new(revision: i64, start: &str) -> Self {
+        Self { v: TOKEN_VERSION.to_owned(), rv: revision, start: format!("{start}\0") }
+    }
+
+    fn encode(&self) -> String {
+        serde_json::to_vec(self).map(|json| URL_SAFE_NO_PAD.encode(json)).unwrap_or_default()
+    }
+
+    fn decode(text: &str) -> Result<Self, Status> {
+        let invalid = |detail: &str| status::bad_request(format!("continue key is not valid: {detail}"));
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|error| invalid(&error.to_string()))?;
+        let token: Self = serde_json::from_slice(&bytes).map_err(|error| invalid(&error.to_string()))?;
+        if token.v != TOKEN_VERSION || token.rv == 0 {
+            return Err(invalid("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));
+        }
+        if token.start.is_empty() || token.start.split('/').any(|part| part == "..") {
+            return Err(invalid(&format!("{:?}", token.start)));
+        }
+        Ok(token)
+    }
+}
+
+/// A page of a collection.
+pub struct Page {
+    /// Objects, in key order.
+    pub items: Vec<Item>,
+    /// List metadata: resourceVersion, continue, remainingItemCount.
+    pub metadata: Value,
+}
+
+/// Serves a list.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn list(call: &Call) -> Result<Reply, Status> {
+    let paging = Paging::parse(&call.info.query)?;
+    let selection = Selection::parse(&call.info.query, &call.row)?;
+    match select(call, &paging, &selection).await {
+        Ok(page) => render(call, page).await,
+        Err(failed) if failed.reason == Reason::Expired && paging.token.is_some() => {
+            expired(call, &paging).await
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// Finds one page of the selected objects.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn select(call: &Call, paging: &Paging, selection: &Selection) -> Result<Page, Status> {
+    let storage = call.storage()?;
+    let prefix = match call.namespace() {
+        Some(namespace) => storage.namespace_prefix(namespace),
+        None => storage.prefix().to_owned(),
+    };
+    let after = paging.token.as_ref().map(|token| format!("{prefix}{}", token.start.trim_end_matches('\0')));
+    let reader = &call.app.reader;
+    let listing = if paging.limit > 0 {
+        reader.list_paged(storage, &prefix, after.as_deref(), paging.at).await?
+    } else {
+        reader.list(storage, &prefix, after.as_deref(), paging.at).await?
+    };
+    let Listing { revision, mut items } = listing;
+    if !selection.is_everything() {
+        items = filter(call, items, selection)?;
+    }
+    let remaining = cut(&mut items, paging.limit);
+    let mut metadata = Map::new();
+    metadata.insert("resourceVersion".to_owned(), revision.to_string().into());
+    if let (Some(last), true) = (items.last(), remaining > 0) {
+        let start = last.key.strip_prefix(prefix.as_str()).unwrap_or_default();
+        let revision = i64::try_from(revision.0).unwrap_or(i64::MAX);
+        metadata.insert("continue".to_owned(), Token::new(revision, start).encode().into());
+        if selection.is_everything() {
+            metadata.insert("remainingItemCount".to_owned(), remaining.into());
+        }
+    }
+    Ok(Page { items, metadata: Value::Object(metadata) })
+}
+
+/// Shortens to `limit` (0 is none) and returns how many were cut off.
+fn cut(items: &mut Vec<Item>, limit: usize) -> usize {
+    if limit == 0 || items.len() <= limit {
+        return 0;
+    }
+    let rest = items.len() - limit;
+    items.truncate(limit);
+    rest
+}
+
+fn filter(call: &Call, items: Vec<Item>, selection: &Selection) -> Result<Vec<Item>, Status> {
+    let mut kept = Vec::new();
+    for item in items {
+        if selection.matches(&call.row, &item)? {
+            kept.push(item);
+        }
+    }
+    Ok(kept)
+}
+
+/// Answers a continue token whose revision is gone: 410 with a token that goes on inconsistently.
+async fn expired(call: &Call, paging: &Paging) -> Result<Reply, Status> {
+    let mut answer = status::expired(EXPIRED).to_value();
+    if let Some(token) = &paging.token
+        && let Some(metadata) = answer.get_mut("metadata").and_then(Value::as_object_mut)
+    {
+        let inconsistent = Token { rv: -1, ..token.clone() };
+        metadata.insert("continue".to_owned(), inconsistent.encode().into());
+    } else {
+        return Err(status::expired(TOO_OLD));
+    }
+    Ok(Reply::Finished(
+        reply::write_value(&call.headers, call.accept.media, false, StatusCode::GONE, answer).await,
+    ))
+}
+
+async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
+    let plain = call.accept.media == Media::Json && !codec::wants_pretty(&call.info.query, &call.headers);
+    if call.accept.view == View::Object && plain && call.row.is_storage_version() {
+        return Ok(splice(call, &page));
+    }
+    let mut objects: Vec<Value> =
+        page.items.iter().map(|item| codec::parse_stored(&item.json)).collect::<Result<_, _>>()?;
+    let answer = match call.accept.view {
+        View::Table(version) => {
+            let include = codec::include_object(&call.info.query)?;
+            let options = Options { version, include, now: call.app.clock.now() };
+            tables::table(&*call.row.strategy, &objects, page.metadata, Headers::Shown, options)
+        }
+        View::Metadata(version) => tables::partial_list(&objects, page.metadata, version),
+        View::Object => {
+            objects.iter_mut().for_each(|object| call.row.from_storage(object));
+            list_of(call, page.metadata, objects)
+        }
+    };
+    let pretty = codec::wants_pretty(&call.info.query, &call.headers);
+    Ok(Reply::Finished(
+        reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await,
+    ))
+}
+
+/// Makes the list object of a kind. Items carry their kind and version, which upstream leaves out for built-in kinds and
+/// clients accept: the bytes at hand are sent unchanged.
+pub fn list_of(call: &Call, metadata: Value, items: Vec<Value>) -> Value {
+    json!({
+        "kind": call.row.list_kind,
+        "apiVersion": call.row.api_version,
+        "metadata": metadata,
+        "items": items,
+    })
+}
+
+/// Writes a list out of the items' bytes, without parsing them.
+fn splice(call: &Call, page: &Page) -> Reply {
+    let head = format!(
+        "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
+        call.row.list_kind, call.row.api_version, page.metadata
+    );
+    let total = head.len() + page.items.iter().map(|item| item.json.len() + 1).sum::<usize>();
+    if total > CHUNK && codec::accepts_gzip(&call.headers) {
+        return Reply::Finished(compressed(head, page));
+    }
+    let mut chunks: Vec<Bytes> = Vec::new();
+    let mut buffer = BytesMut::with_capacity(total.min(CHUNK) + 2);
+    buffer.put_slice(head.as_bytes());
+    for (at, item) in page.items.iter().enumerate() {
+        if at > 0 {
+            buffer.put_u8(b',');
+        }
+        buffer.put_slice(&item.json);
+        if buffer.len() >= CHUNK {
+            chunks.push(buffer.split().freeze());
+        }
+    }
+    buffer.put_slice(b"]}");
+    chunks.push(buffer.freeze());
+    let body = match <[Bytes; 1]>::try_from(chunks) {
+        Ok([only]) => body::full(only),
+        Err(chunks) => body::stream(futures::stream::iter(chunks.into_iter().map(Ok))),
+    };
+    let mut response = reply::encoded(StatusCode::OK, Media::Json, Bytes::new());
+    *response.body_mut() = body;
+    Reply::Finished(response)
+}
+
+/// Writes a list compressed, chunk by chunk, on demand of the connection.
+fn compressed(head: String, page: &Page) -> http::Response<body::Body> {
+    use std::io::Write;
+    let items = page.items.clone();
+    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let state = (Some(encoder), items.into_iter(), Some(head), false);
+    let chunks = futures::stream::unfold(state, |(encoder, mut items, mut head, mut comma)| async move {
+        let mut encoder = encoder?;
+        let mut written = 0;
+        let mut last = false;
+        if let Some(head) = head.take() {
+            encoder.write_all(head.as_bytes()).ok()?;
+        }
+        while written < CHUNK {
+            let Some(item) = items.next() else {
+                encoder.write_all(b"]}").ok()?;
+                last = true;
+                break;
+            };
+            if std::mem::replace(&mut comma, true) {
+                encoder.write_all(b",").ok()?;
+            }
+            encoder.write_all(&item.json).ok()?;
+            written += item.json.len();
+        }
+        if last {
+            let bytes = Bytes::from(encoder.finish().ok()?);
+            return Some((Ok(bytes), (None, items, None, comma)));
+        }
+        let bytes = Bytes::from(std::mem::take(encoder.get_mut()));
+        Some((Ok(bytes), (Some(encoder), items, None, comma)))
+    });
+    let mut response = reply::encoded(StatusCode::OK, Media::Json, Bytes::new());
+    *response.body_mut() = body::stream(chunks);
+    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_round_trip() {
+        let token = Token::new(42, "default/web");
+        assert_eq!(Token::decode(&token.encode()).unwrap(), token);
+        assert_eq!(Token::decode("nonsense").unwrap_err().code, 400);
+        let evil = Token::new(1, "../secrets");
+        assert_eq!(Token::decode(&evil.encode()).unwrap_err().code, 400);
+    }
+
+    #[test]
+    fn consistency_follows_version_match_and_limit() {
+        let at = |query: &str| Paging::parse(&Query::parse(Some(query))).map(|paging| paging.at);
+        assert_eq!(at("").unwrap(), At::Latest);
+        assert_eq!(at("resourceVersion=0").unwrap(), At::Any);
+        assert_eq!(at("resourceVersion=5").unwrap(), At::NotOlderThan(Revision(5)));
+        assert_eq!(at("resourceVersion=5&limit=3").unwrap(), At::Exactly(Revision(5)));
+        assert_eq!(at("resourceVersion=5&resourceVersionMatch=Exact").unwrap(), At::Exactly(Revision(5)));
+        assert_eq!(at("resourceVersionMatch=Exact").unwrap_err().code, 422);
+        assert_eq!(at("resourceVersion=0&resourceVersionMatch=Exact").unwrap_err().code, 422);
+        assert_eq!(at("resourceVersion=x").unwrap_err().code, 400);
+        let token = Token::new(9, "a").encode();
+        assert_eq!(at(&format!("continue={token}")).unwrap(), At::Exactly(Revision(9)));
+        assert_eq!(at(&format!("continue={token}&resourceVersion=3")).unwrap_err().code, 400);
+    }
+}

@@ -1,0 +1,197 @@
+//! The read-change-write loop behind update, patch and the subresources that change their object.
+//!
+//! Follows `registry/generic/registry/store.go: Update` and `rest/update.go: BeforeUpdate @ v1.36`.
+
+use corvette_api::{
+    field::{Errors, Path},
+    kinds::{self, Strategy},
+    meta,
+    status::{self, Status},
+};
+use corvette_store::Expect;
+use serde_json::Value;
+
+use super::{call::Call, deletion, options::WriteOptions, subresources};
+use crate::{
+    admission::{self, Attributes, Operation},
+    hooks,
+    objects::{Current, Written},
+    registry::SubresourceKind,
+};
+
+/// Attempts at a write that others keep overtaking.
+const ATTEMPTS: usize = 20;
+
+/// Computes the new object of a write.
+pub trait Edit: Send + Sync {
+    /// Returns the object as the client wants it, from the current one; both in the row's served version. Called again
+    /// when another writer was faster.
+    ///
+    /// # Errors
+    /// The status the client sees.
+    fn edit(&self, call: &Call, current: &Value) -> Result<Value, Status>;
+}
+
+/// Which part of the object a write may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything the kind's update allows.
+    Main,
+    /// What the subresource allows.
+    Subresource(SubresourceKind),
+}
+
+/// Changes the object of the call's path. Returns it as stored, in the storage version; `None` when it does not exist.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn modify(call: &Call, part: Part, edit: &dyn Edit, options: &WriteOptions) -> Result<Option<Value>, Status> {
+    let key = call.key()?;
+    let mut found = call.app.objects.fresh(&key).await?;
+    for _ in 0..ATTEMPTS {
+        let Some(current) = found else { return Ok(None) };
+        match attempt(call, part, edit, options, &key, &current).await? {
+            Attempt::Done(object) => return Ok(Some(object)),
+            Attempt::Overtaken(newer) => found = newer.map(|newer| *newer),
+        }
+    }
+    Err(status::object_modified(&call.row.group_resource(), &call.info.name))
+}
+
+enum Attempt {
+    Done(Value),
+    Overtaken(Option<Box<Current>>),
+}
+
+async fn attempt(
+    call: &Call,
+    part: Part,
+    edit: &dyn Edit,
+    options: &WriteOptions,
+    key: &str,
+    current: &Current,
+) -> Result<Attempt, Status> {
+    let old = &current.value;
+    let row = &*call.row;
+    let hooks = hooks::find(call.storage()?);
+    let mut new = edited(call, edit, old)?;
+    check_identity(call, &new, old)?;
+    carry_system_fields(&mut new, old);
+    row.strategy.default(&mut new);
+    let attributes = Attributes {
+        app: &call.app,
+        row,
+        subresource: call.subresource_name(),
+        operation: Operation::Update,
+        namespace: meta::namespace(old),
+        name: meta::name(old),
+        user: &call.user,
+        old: Some(old),
+        dry_run: options.dry_run,
+    };
+    admission::mutate(&attributes, &mut new).await?;
+    prepare(call, part, &mut new, old);
+    let _reservation = if part == Part::Main {
+        Some(hooks.begin_update(&call.app, &mut new, old).await?)
+    } else {
+        None
+    };
+    validate(call, part, &new, old)?;
+    row.strategy.warnings(&new, Some(old)).into_iter().for_each(|text| call.warn(text));
+    admission::validate(&attributes, Some(&new)).await?;
+    meta::set_resource_version(&mut new, meta::resource_version(old));
+    let released = deletion::is_released(hooks, &new, old);
+    if options.dry_run || (new == *old && !released) {
+        return Ok(Attempt::Done(new));
+    }
+    let expect = Expect::Revision(current.revision);
+    let written = if released {
+        call.app.objects.delete(key, expect).await?
+    } else {
+        call.app.objects.put(key, expect, &mut new, hooks.ttl()).await?
+    };
+    match written {
+        Written::Done(revision) => {
+            if released {
+                meta::set_resource_version(&mut new, &revision.to_string());
+            }
+            Ok(Attempt::Done(new))
+        }
+        Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
+    }
+}
+
+/// Runs the edit in the served version and returns its outcome in the storage version.
+fn edited(call: &Call, edit: &dyn Edit, old: &Value) -> Result<Value, Status> {
+    if call.row.is_storage_version() {
+        return edit.edit(call, old);
+    }
+    let mut served = old.clone();
+    call.row.from_storage(&mut served);
+    let mut new = edit.edit(call, &served)?;
+    call.row.to_storage(&mut new);
+    Ok(new)
+}
+
+/// Checks what the client says about the identity and version of the object.
+fn check_identity(call: &Call, new: &Value, old: &Value) -> Result<(), Status> {
+    let resource = call.row.group_resource();
+    let name = meta::name(old);
+    let (uid, old_uid) = (meta::uid(new), meta::uid(old));
+    if !uid.is_empty() && uid != old_uid {
+        let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {old_uid}");
+        return Err(status::conflict(&resource, name, detail));
+    }
+    let version = meta::resource_version(new);
+    if version.is_empty() || version == "0" {
+        if call.row.strategy.allow_unconditional_update() {
+            return Ok(());
+        }
+        let mut errors = Errors::default();
+        let path = Path::new("metadata").child("resourceVersion");
+        errors.invalid_value(&path, 0, "must be specified for an update");
+        return Err(status::invalid(&call.row.group_kind(), name, &errors));
+    }
+    if version == meta::resource_version(old) { Ok(()) } else { Err(status::object_modified(&resource, name)) }
+}
+
+/// Carries over what no client may change.
+fn carry_system_fields(new: &mut Value, old: &Value) {
+    meta::remove_field(new, "managedFields");
+    meta::remove_field(new, "selfLink");
+    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"] {
+        match meta::field(old, field) {
+            Some(value) => meta::set_field(new, field, value.clone()),
+            None => {
+                meta::remove_field(new, field);
+            }
+        }
+    }
+}
+
+fn prepare(call: &Call, part: Part, new: &mut Value, old: &Value) {
+    let strategy: &dyn Strategy = &*call.row.strategy;
+    let context = call.context();
+    match part {
+        Part::Main => {
+            strategy.default(new);
+            strategy.prepare_update(&context, new, old);
+        }
+        Part::Subresource(SubresourceKind::Status) => strategy.prepare_status_update(&context, new, old),
+        Part::Subresource(kind) => subresources::prepare(kind, new, old),
+    }
+}
+
+fn validate(call: &Call, part: Part, new: &Value, old: &Value) -> Result<(), Status> {
+    let strategy: &dyn Strategy = &*call.row.strategy;
+    let namespaced = call.row.is_namespaced();
+    let errors = match part {
+        Part::Main => kinds::update_errors(strategy, new, old, namespaced),
+        Part::Subresource(SubresourceKind::Status) => kinds::status_errors(strategy, new, old, namespaced),
+        Part::Subresource(kind) => subresources::validate(kind, strategy, new, old, namespaced),
+    };
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(status::invalid(&call.row.group_kind(), meta::name(old), &errors))
+}

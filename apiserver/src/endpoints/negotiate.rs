@@ -1,0 +1,194 @@
+//! Content negotiation: which media type and which view of an object a client accepts.
+//!
+//! Follows `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation/negotiate.go @ v1.36`, without protobuf.
+
+use corvette_api::status::{self, Status};
+use http::{HeaderMap, header};
+
+use crate::tables::MetaVersion;
+
+/// Media types served and read, in order of preference.
+pub const MEDIA_TYPES: [&str; 2] = ["application/json", "application/yaml"];
+
+/// Encoding of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`.
+    Json,
+    /// `application/yaml`.
+    Yaml,
+}
+
+impl Media {
+    /// Returns the media type's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Yaml => "application/yaml",
+        }
+    }
+}
+
+/// View of objects the client asks for by `as=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The object itself.
+    Object,
+    /// `meta.k8s.io` Table of the given version.
+    Table(MetaVersion),
+    /// `meta.k8s.io` PartialObjectMetadata, or its list, of the given version.
+    Metadata(MetaVersion),
+}
+
+/// Outcome of negotiation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Encoding of the response.
+    pub media: Media,
+    /// View of objects.
+    pub view: View,
+}
+
+/// One clause of an Accept header.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clause<'a> {
+    /// Media type or range, lower case as sent.
+    pub media: &'a str,
+    /// Parameters but `q`.
+    pub parameters: Vec<(&'a str, &'a str)>,
+    quality: f32,
+}
+
+impl Clause<'_> {
+    /// Returns the parameter `name`.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+}
+
+/// Splits Accept headers into clauses, best first; equal ones keep their order.
+pub fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
+    let mut clauses: Vec<Clause<'_>> = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(clause)
+        .collect();
+    clauses.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+    clauses
+}
+
+fn clause(text: &str) -> Option<Clause<'_>> {
+    let mut parts = text.split(';').map(str::trim);
+    let media = parts.next().filter(|media| !media.is_empty())?;
+    let mut clause = Clause { media, parameters: Vec::new(), quality: 1.0 };
+    for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+        if key == "q" {
+            clause.quality = value.parse().unwrap_or(1.0);
+        } else {
+            clause.parameters.push((key, value));
+        }
+    }
+    Some(clause)
+}
+
+/// Whether a request's answer can be shown as tables and metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Views {
+    /// Objects only (creates of reviews, scale, non-resource paths).
+    ObjectOnly,
+    /// One object, or an event stream.
+    Single,
+    /// A list.
+    List,
+}
+
+/// Picks the first acceptable clause; no Accept header at all accepts JSON.
+///
+/// # Errors
+/// 406 listing the media types served.
+pub fn negotiate(headers: &HeaderMap, views: Views) -> Result<Negotiated, Status> {
+    let clauses = clauses(headers);
+    if clauses.is_empty() {
+        return Ok(Negotiated { media: Media::Json, view: View::Object });
+    }
+    clauses
+        .iter()
+        .find_map(|clause| Some(Negotiated { media: media(clause.media)?, view: view(clause, views)? }))
+        .ok_or_else(|| status::not_acceptable(&MEDIA_TYPES))
+}
+
+fn media(range: &str) -> Option<Media> {
+    match range {
+        "application/json" | "*/*" | "application/*" => Some(Media::Json),
+        "application/yaml" => Some(Media::Yaml),
+        _ => None,
+    }
+}
+
+fn view(clause: &Clause<'_>, views: Views) -> Option<View> {
+    let Some(kind) = clause.parameter("as").filter(|kind| !kind.is_empty()) else { return Some(View::Object) };
+    if clause.parameter("g") != Some("meta.k8s.io") {
+        return None;
+    }
+    let version = clause.parameter("v").and_then(MetaVersion::parse)?;
+    match (kind, views) {
+        ("Table", Views::Single | Views::List) => Some(View::Table(version)),
+        ("PartialObjectMetadata", Views::Single) | ("PartialObjectMetadataList", Views::List) => {
+            Some(View::Metadata(version))
+        }
+        _ => None,
+    }
+}
+
+/// Reads the media type of a request body; no Content-Type means JSON.
+///
+/// # Errors
+/// 415 listing the media types read.
+pub fn body_media(headers: &HeaderMap) -> Result<Media, Status> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match content_type.split(';').next().map(str::trim) {
+        None | Some("" | "application/json") => Ok(Media::Json),
+        Some("application/yaml") => Ok(Media::Yaml),
+        Some(_) => Err(status::unsupported_media_type(&MEDIA_TYPES)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(accept: &str, views: Views, expected: Option<Negotiated>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, accept.parse().unwrap());
+        assert_eq!(negotiate(&headers, views).ok(), expected, "{accept}");
+    }
+
+    #[test]
+    fn the_first_acceptable_clause_wins() {
+        let json = Negotiated { media: Media::Json, view: View::Object };
+        let table = Negotiated { media: Media::Json, view: View::Table(MetaVersion::V1) };
+        let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+        check(kubectl, Views::List, Some(table));
+        check(kubectl, Views::ObjectOnly, Some(json));
+        check("application/vnd.kubernetes.protobuf,application/json", Views::Single, Some(json));
+        check("application/vnd.kubernetes.protobuf", Views::Single, None);
+        check("application/json;as=Nonsense;g=meta.k8s.io;v=v1", Views::Single, None);
+        check("application/json;as=Table;g=meta.k8s.io;v=v2", Views::List, None);
+        check("*/*", Views::Single, Some(json));
+        check("application/json;q=0.5, application/yaml", Views::Single, Some(Negotiated { media: Media::Yaml, view: View::Object }));
+        let metadata = Negotiated { media: Media::Json, view: View::Metadata(MetaVersion::V1) };
+        check("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Views::List, Some(metadata));
+    }
+
+    #[test]
+    fn bodies_are_json_or_yaml() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(body_media(&headers).ok(), Some(Media::Json));
+        headers.insert(header::CONTENT_TYPE, "application/yaml; charset=utf-8".parse().unwrap());
+        assert_eq!(body_media(&headers).ok(), Some(Media::Yaml));
+        headers.insert(header::CONTENT_TYPE, "application/vnd.kubernetes.protobuf".parse().unwrap());
+        assert_eq!(body_media(&headers).unwrap_err().code, 415);
+    }
+}

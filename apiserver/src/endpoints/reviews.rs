@@ -1,0 +1,181 @@
+//! Resources that are computed: reviews of identity and access, bindings, component statuses.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use corvette_api::{
+    field::{Errors, Path},
+    meta,
+    status::{self, Status},
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    call::Call,
+    codec::{self, Expected},
+    create, list,
+    options::WriteOptions,
+    reply::Reply,
+    subresources,
+};
+use crate::{
+    UserInfo,
+    filters::{
+        authz::{Attributes, Decision},
+        request_info::Verb,
+    },
+    registry::Virtual,
+    user::SYSTEM_MASTERS,
+};
+
+/// Serves a computed resource.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn handle(call: &Call, review: Virtual, body: Bytes) -> Result<Reply, Status> {
+    match review {
+        Virtual::Binding => return subresources::bind(call, "", &body).await,
+        Virtual::ComponentStatus => return component_status(call).await,
+        _ => {}
+    }
+    let options = WriteOptions::parse(&call.info.query, "CreateOptions")?;
+    let mut object = codec::decode_body(call, &body, Expected::of_row(call), options.field_validation)?;
+    create::match_namespace(call, &mut object)?;
+    let answer = match review {
+        Virtual::SelfSubjectReview => json!({"userInfo": user_info(&call.user)}),
+        Virtual::TokenReview => token_review(call, &object)?,
+        Virtual::SelfSubjectRulesReview => rules(&call.user),
+        Virtual::SelfSubjectAccessReview => access(call, &object, Arc::clone(&call.user))?,
+        _ => access(call, &object, Arc::new(subject(call, &object)?))?,
+    };
+    meta::as_map(&mut object).insert("status".to_owned(), answer);
+    Ok(Reply::Object(StatusCode::CREATED, object))
+}
+
+fn user_info(user: &UserInfo) -> Value {
+    let mut info = json!({"username": user.name, "groups": user.groups});
+    if let Some(map) = info.as_object_mut() {
+        if !user.uid.is_empty() {
+            map.insert("uid".to_owned(), user.uid.as_str().into());
+        }
+        if !user.extra.is_empty() {
+            map.insert("extra".to_owned(), json!(user.extra));
+        }
+    }
+    info
+}
+
+/// No bearer token is known to this server.
+fn token_review(call: &Call, object: &Value) -> Result<Value, Status> {
+    if object.pointer("/spec/token").and_then(Value::as_str).unwrap_or_default().is_empty() {
+        return Err(status::bad_request(format!("token is required for {} in authentication", call.row.kind)));
+    }
+    Ok(json!({"user": {}}))
+}
+
+fn rules(user: &UserInfo) -> Value {
+    if user.in_group(SYSTEM_MASTERS) {
+        return json!({
+            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+            "incomplete": false,
+        });
+    }
+    json!({
+        "resourceRules": [
+            {"verbs": ["create"], "apiGroups": ["authorization.k8s.io"], "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]},
+            {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"]},
+        ],
+        "nonResourceRules": [
+            {"verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"]},
+        ],
+        "incomplete": false,
+    })
+}
+
+fn subject(call: &Call, object: &Value) -> Result<UserInfo, Status> {
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    let text = |field: &str| spec.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let groups = texts(spec.get("groups"));
+    if text("user").is_empty() && groups.is_empty() {
+        let mut errors = Errors::default();
+        let path = Path::new("spec").child("user");
+        errors.invalid_value(&path, "", "at least one of user or group must be specified");
+        return Err(status::invalid(&call.row.group_kind(), "", &errors));
+    }
+    let extra: BTreeMap<String, Vec<String>> = spec
+        .get("extra")
+        .and_then(Value::as_object)
+        .map(|map| map.iter().map(|(key, value)| (key.clone(), texts(Some(value)))).collect())
+        .unwrap_or_default();
+    Ok(UserInfo { name: text("user"), uid: text("uid"), groups, extra })
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn access(call: &Call, object: &Value, user: Arc<UserInfo>) -> Result<Value, Status> {
+    let attributes = attributes(call, object, user)?;
+    Ok(match call.app.authorizers.decide(&attributes) {
+        Decision::Allow(reason) => with_reason(json!({"allowed": true}), reason),
+        Decision::Deny(reason) => with_reason(json!({"allowed": false, "denied": true}), reason),
+        Decision::NoOpinion(reason) => with_reason(json!({"allowed": false}), reason),
+    })
+}
+
+fn with_reason(mut answer: Value, reason: String) -> Value {
+    if !reason.is_empty() {
+        meta::as_map(&mut answer).insert("reason".to_owned(), reason.into());
+    }
+    answer
+}
+
+fn attributes(call: &Call, object: &Value, user: Arc<UserInfo>) -> Result<Attributes, Status> {
+    let resource = object.pointer("/spec/resourceAttributes").filter(|value| value.is_object());
+    let path = object.pointer("/spec/nonResourceAttributes").filter(|value| value.is_object());
+    let asked = match (resource, path) {
+        (Some(asked), None) | (None, Some(asked)) => asked,
+        _ => {
+            let mut errors = Errors::default();
+            let detail = if resource.is_some() {
+                "cannot be specified in combination with resourceAttributes"
+            } else {
+                "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            };
+            errors.invalid_value(&Path::new("spec").child("nonResourceAttributes"), Value::Null, detail);
+            return Err(status::invalid(&call.row.group_kind(), "", &errors));
+        }
+    };
+    let text = |field: &str| asked.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Attributes {
+        user,
+        verb: text("verb"),
+        is_resource: resource.is_some(),
+        group: text("group"),
+        version: text("version"),
+        resource: text("resource"),
+        subresource: text("subresource"),
+        namespace: text("namespace"),
+        name: text("name"),
+        path: text("path"),
+    })
+}
+
+async fn component_status(call: &Call) -> Result<Reply, Status> {
+    let reachable = call.app.reader.revision().await.is_ok();
+    let condition = if reachable {
+        json!({"type": "Healthy", "status": "True", "message": "ok"})
+    } else {
+        json!({"type": "Healthy", "status": "False", "message": "the store does not answer"})
+    };
+    let item = json!({"kind": "ComponentStatus", "apiVersion": "v1", "metadata": {"name": "etcd-0"}, "conditions": [condition]});
+    call.warn("v1 ComponentStatus is deprecated in v1.19+");
+    match call.info.verb {
+        Verb::List => Ok(Reply::ok(list::list_of(call, json!({}), vec![item]))),
+        _ if call.info.name == "etcd-0" => Ok(Reply::ok(item)),
+        _ => Err(call.not_found()),
+    }
+}

@@ -1,0 +1,84 @@
+//! Subresources with behaviour of their own, one file each; status needs none.
+
+mod approval;
+mod binding;
+mod ephemeral_containers;
+mod eviction;
+mod finalize;
+mod resize;
+mod scale;
+mod token;
+
+use bytes::Bytes;
+use corvette_api::{
+    field::Errors,
+    kinds::{self, Strategy},
+    status::{self, Status},
+};
+use serde_json::Value;
+
+use super::{call::Call, reply::Reply};
+use crate::registry::SubresourceKind;
+
+pub use binding::bind;
+
+/// Serves subresources whose body is not their object.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn handle(call: &Call, kind: SubresourceKind, body: Bytes) -> Result<Reply, Status> {
+    match kind {
+        SubresourceKind::Scale => scale::handle(call, body).await,
+        SubresourceKind::Binding => binding::handle(call, body).await,
+        SubresourceKind::Eviction => eviction::handle(call, body).await,
+        SubresourceKind::Token => token::handle(call, body).await,
+        _ => Err(status::method_not_allowed()),
+    }
+}
+
+/// Takes from `new` only what the subresource may change; the rest comes from `old`.
+pub fn prepare(kind: SubresourceKind, new: &mut Value, old: &Value) {
+    match kind {
+        SubresourceKind::Finalize => finalize::prepare(new, old),
+        SubresourceKind::EphemeralContainers => ephemeral_containers::prepare(new, old),
+        SubresourceKind::Resize => resize::prepare(new, old),
+        SubresourceKind::Approval => approval::prepare(new, old),
+        _ => {}
+    }
+}
+
+/// Finds what is wrong with a change through a subresource.
+pub fn validate(
+    kind: SubresourceKind,
+    strategy: &dyn Strategy,
+    new: &Value,
+    old: &Value,
+    namespaced: bool,
+) -> Errors {
+    match kind {
+        SubresourceKind::EphemeralContainers => {
+            let mut errors = ephemeral_containers::validate(new, old);
+            errors.extend(strategy.validate(new));
+            errors
+        }
+        SubresourceKind::Resize => {
+            let mut errors = resize::validate(new, old);
+            errors.extend(strategy.validate(new));
+            errors
+        }
+        _ => kinds::status_errors(strategy, new, old, namespaced),
+    }
+}
+
+/// Puts `part` (a JSON pointer of two segments) of `new` onto a copy of `old`, keeping the resourceVersion of `new`.
+fn keep_only(new: &mut Value, old: &Value, parent: &str, field: &str) {
+    let part = new.get(parent).and_then(|p| p.get(field)).cloned();
+    let version = corvette_api::meta::resource_version(new).to_owned();
+    *new = old.clone();
+    corvette_api::meta::set_resource_version(new, &version);
+    let map = corvette_api::meta::child_map(corvette_api::meta::as_map(new), parent);
+    match part {
+        Some(part) => map.insert(field.to_owned(), part),
+        None => map.remove(field),
+    };
+}

@@ -1,0 +1,52 @@
+//! Authentication: who makes a request.
+//!
+//! The transport proves identity before a request exists: the TLS layer turns a verified client certificate into an
+//! [`Identity`] once for the connection, an in-process connection is made for a user. Requests without one are anonymous.
+
+use std::sync::Arc;
+
+use corvette_api::status::{self, Status};
+use http::{Extensions, HeaderMap, header};
+use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::UserInfo;
+
+/// Request extension with the identity the transport proved.
+#[derive(Clone, Debug)]
+pub struct Identity(pub Arc<UserInfo>);
+
+/// Returns the user of a request.
+///
+/// # Errors
+/// 401 when the request carries a bearer token nobody knows.
+pub fn authenticate(headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<UserInfo>, Status> {
+    if let Some(Identity(user)) = extensions.get::<Identity>() {
+        return Ok(Arc::clone(user));
+    }
+    if presents_bearer_token(headers) {
+        return Err(status::unauthorized("Unauthorized"));
+    }
+    Ok(Arc::new(UserInfo::anonymous()))
+}
+
+fn presents_bearer_token(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
+}
+
+/// Turns a verified client certificate (DER) into a user: common name and organizations are name and groups.
+/// Returns `None` when the certificate has no common name.
+pub fn user_of_certificate(der: &[u8]) -> Option<UserInfo> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let subject = certificate.subject();
+    let name = subject.iter_common_name().next()?.as_str().ok()?;
+    let groups: Vec<&str> = subject.iter_organization().filter_map(|o| o.as_str().ok()).collect();
+    let mut user = UserInfo::new(name, &groups);
+    let digest: String = Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect();
+    user.extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("X509SHA256={digest}")]);
+    Some(user)
+}

@@ -1,0 +1,12 @@
+//! The request chain, one file per filter, in the order [`chain::serve`] applies them: panic → request info → authenticate
+//! → audit → flow control → authorise → deadline → dispatch.
+
+pub mod audit;
+pub mod authn;
+pub mod authz;
+pub mod chain;
+pub mod deadline;
+pub mod flow;
+pub mod panic;
+pub mod query;
+pub mod request_info;

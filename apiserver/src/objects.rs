@@ -1,0 +1,130 @@
+//! Objects at rest: reads, conditional writes and deletes of one key, with deadlines and upstream's failures.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use corvette_api::{
+    meta,
+    status::{self, Status},
+};
+use corvette_store::{Change, Error, Expect, KeyValue, Revision, Store, TxnOutcome};
+use serde_json::Value;
+
+use crate::{cacher, endpoints::codec};
+
+/// Longest wait for one call of the store.
+const STORE_DEADLINE: Duration = Duration::from_secs(10);
+/// Seconds after which clients are asked to try again when the store is away.
+const RETRY_AFTER: u32 = 1;
+
+/// An object read from the store.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// The object in its storage version, with its resourceVersion.
+    pub value: Value,
+    /// Revision of its last change.
+    pub revision: Revision,
+}
+
+/// What became of a conditional write.
+#[derive(Debug)]
+pub enum Written {
+    /// It is durable at this revision.
+    Done(Revision),
+    /// Something else is there, or nothing.
+    Conflict(Option<Box<Current>>),
+}
+
+/// Conditional access to single objects.
+#[derive(Clone)]
+pub struct Objects {
+    store: Arc<dyn Store>,
+}
+
+impl Objects {
+    /// Reads and writes through `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Reads an object as it is now.
+    ///
+    /// # Errors
+    /// 503 or 504 when the store is away.
+    pub async fn fresh(&self, key: &str) -> Result<Option<Current>, Status> {
+        let (found, _) = deadline(self.store.get(key)).await?;
+        found.map(|kv| current(&kv)).transpose()
+    }
+
+    /// Writes an object of the storage version; on success its resourceVersion is set.
+    ///
+    /// # Errors
+    /// 503 or 504 when the store is away, 413 when the object is too large.
+    pub async fn put(
+        &self,
+        key: &str,
+        expect: Expect,
+        object: &mut Value,
+        ttl: Option<Duration>,
+    ) -> Result<Written, Status> {
+        let value = encode(object)?;
+        let outcome = deadline(self.store.txn(key, expect, Change::Put { value, ttl })).await?;
+        written(outcome, |revision| meta::set_resource_version(object, &revision.to_string()))
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// 503 or 504 when the store is away.
+    pub async fn delete(&self, key: &str, expect: Expect) -> Result<Written, Status> {
+        let outcome = deadline(self.store.txn(key, expect, Change::Delete)).await?;
+        written(outcome, |_| {})
+    }
+}
+
+fn written(outcome: TxnOutcome, done: impl FnOnce(Revision)) -> Result<Written, Status> {
+    match outcome {
+        TxnOutcome::Done { revision, .. } => {
+            done(revision);
+            Ok(Written::Done(revision))
+        }
+        TxnOutcome::Conflict { current: found, .. } => {
+            Ok(Written::Conflict(found.map(|kv| current(&kv).map(Box::new)).transpose()?))
+        }
+    }
+}
+
+fn encode(object: &Value) -> Result<Bytes, Status> {
+    cacher::encode_for_store(object).map_err(status::internal)
+}
+
+fn current(kv: &KeyValue) -> Result<Current, Status> {
+    let mut value = codec::parse_stored(&kv.value)?;
+    meta::set_resource_version(&mut value, &kv.mod_revision.to_string());
+    Ok(Current { value, revision: kv.mod_revision })
+}
+
+/// Bounds a call of the store and words its failures.
+///
+/// # Errors
+/// What [`failure`] makes of the store's error, 504 at the deadline.
+pub async fn deadline<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Status> {
+    match tokio::time::timeout(STORE_DEADLINE, call).await {
+        Ok(result) => result.map_err(|error| failure(&error)),
+        Err(_) => Err(status::timeout("the store did not answer in time", RETRY_AFTER)),
+    }
+}
+
+/// Words a store failure for clients.
+pub fn failure(error: &Error) -> Status {
+    match error {
+        Error::Compacted { .. } => status::expired("The resourceVersion for the provided list is too old."),
+        Error::Timeout { .. } => status::timeout("the store did not answer in time", RETRY_AFTER),
+        Error::TooLarge { .. } => status::request_entity_too_large(error),
+        Error::Corrupt { .. } => status::internal(error),
+        _ => {
+            tracing::warn!(%error, "store call failed");
+            status::service_unavailable(error.to_string()).with_retry_after(RETRY_AFTER)
+        }
+    }
+}

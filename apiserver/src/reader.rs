@@ -1,0 +1,265 @@
+//! Reads of collections and single objects at the freshness a client asks for, from the watch cache; what the cache no
+//! longer has is read from the store.
+
+use std::{
+    borrow::Cow,
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use corvette_api::status::{self, Status};
+use corvette_component::tasks::Tasks;
+use corvette_store::{ListOptions, Revision, Store};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::{
+    cacher::{Cacher, Entry, Error, Extract, ResourceCache, ResourceSpec, Snapshot},
+    objects,
+    registry::{Registry, Row, Storage},
+    splice,
+};
+
+/// Longest wait for the cache to reach a revision (upstream's `blockTimeout`).
+const CATCH_UP: Duration = Duration::from_secs(3);
+/// Snapshots kept for further pages of lists.
+const KEPT_SNAPSHOTS: usize = 128;
+
+/// An object ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Store key.
+    pub key: Arc<str>,
+    /// Compact JSON of the storage version, with its resourceVersion.
+    pub json: Bytes,
+    /// The cache's entry, when it comes from the cache.
+    pub entry: Option<Arc<Entry>>,
+}
+
+impl Item {
+    fn cached(entry: &Arc<Entry>) -> Self {
+        Self { key: Arc::clone(&entry.key), json: entry.json.clone(), entry: Some(Arc::clone(entry)) }
+    }
+}
+
+/// How fresh an answer must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Every acknowledged write is seen.
+    Latest,
+    /// Whatever is at hand.
+    Any,
+    /// Not older than the revision.
+    NotOlderThan(Revision),
+    /// The state at the revision.
+    Exactly(Revision),
+}
+
+impl At {
+    /// Reads the `resourceVersion` of a get.
+    ///
+    /// # Errors
+    /// 400 for text that is no number.
+    pub fn of_get(version: &str) -> Result<Self, Status> {
+        Ok(match version {
+            "" => Self::Latest,
+            "0" => Self::Any,
+            text => Self::NotOlderThan(parse_revision(text)?),
+        })
+    }
+}
+
+/// Parses a resourceVersion.
+///
+/// # Errors
+/// 400 for text that is no number.
+pub fn parse_revision(text: &str) -> Result<Revision, Status> {
+    text.parse().map(Revision).map_err(|_| {
+        status::bad_request(format!("Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"))
+    })
+}
+
+/// A collection, or the part of it below a prefix, at one revision.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The revision the items show.
+    pub revision: Revision,
+    /// Items in key order.
+    pub items: Vec<Item>,
+}
+
+/// Reads objects.
+pub struct Reader {
+    cacher: Cacher,
+    store: Arc<dyn Store>,
+    /// Collections of which pages were given out, newest last.
+    kept: Mutex<VecDeque<(Arc<str>, Snapshot)>>,
+}
+
+impl Reader {
+    /// Loads all stored resources of a registry and follows the store.
+    ///
+    /// # Errors
+    /// 503 or 504 when the store is away.
+    pub async fn start(store: Arc<dyn Store>, registry: &Registry, tasks: &Tasks) -> Result<Self, Status> {
+        let mut seen = HashSet::new();
+        let specs = registry
+            .stored()
+            .filter_map(|row| spec(row))
+            .filter(|spec| seen.insert(Arc::clone(&spec.prefix)))
+            .collect();
+        let cacher = Cacher::start(Arc::clone(&store), specs, tasks).await.map_err(|error| failure(&error))?;
+        Ok(Self { cacher, store, kept: Mutex::default() })
+    }
+
+    /// Returns the cache of a resource.
+    ///
+    /// # Errors
+    /// 500 when the resource is not cached.
+    pub fn cache(&self, storage: &Storage) -> Result<Arc<ResourceCache>, Status> {
+        self.cacher
+            .resource(storage.prefix())
+            .ok_or_else(|| status::internal(format!("{} is not cached", storage.resource)))
+    }
+
+    /// Waits until the cache is as fresh as asked.
+    ///
+    /// # Errors
+    /// 504 when it is not in time, 503 or 504 when the store is away.
+    pub async fn wait(&self, at: At) -> Result<(), Status> {
+        let deadline = Instant::now() + CATCH_UP;
+        match at {
+            At::Any => Ok(()),
+            At::Latest => self.cacher.consistent(deadline).await.map(|_| ()),
+            At::NotOlderThan(revision) | At::Exactly(revision) => self.cacher.wait_until(revision, deadline).await,
+        }
+        .map_err(|error| failure(&error))
+    }
+
+    /// Reads one object; `namespace` is empty for those of the whole cluster.
+    ///
+    /// # Errors
+    /// As [`Reader::wait`].
+    pub async fn get(
+        &self,
+        storage: &Storage,
+        namespace: &str,
+        name: &str,
+        at: At,
+    ) -> Result<Option<Arc<Entry>>, Status> {
+        self.wait(at).await?;
+        Ok(self.cache(storage)?.get(namespace, name))
+    }
+
+    /// Lists a collection, or the part of it below `prefix`, after the key `after`.
+    ///
+    /// # Errors
+    /// 410 when the revision is gone, and as [`Reader::wait`].
+    pub async fn list(&self, storage: &Storage, prefix: &str, after: Option<&str>, at: At) -> Result<Listing, Status> {
+        self.wait(at).await?;
+        let snapshot = match at {
+            At::Exactly(revision) => match self.kept(storage.prefix(), revision) {
+                Some(snapshot) => snapshot,
+                None => return self.stored(prefix, after, revision).await,
+            },
+            _ => self.cache(storage)?.snapshot(),
+        };
+        let items = snapshot.range(prefix, after).map(Item::cached).collect();
+        Ok(Listing { revision: snapshot.revision, items })
+    }
+
+    /// Lists as [`Reader::list`] does, and keeps the collection for further pages at the same revision.
+    ///
+    /// # Errors
+    /// As [`Reader::list`].
+    pub async fn list_paged(
+        &self,
+        storage: &Storage,
+        prefix: &str,
+        after: Option<&str>,
+        at: At,
+    ) -> Result<Listing, Status> {
+        if matches!(at, At::Exactly(_)) {
+            return self.list(storage, prefix, after, at).await;
+        }
+        self.wait(at).await?;
+        let snapshot = self.cache(storage)?.snapshot();
+        let items = snapshot.range(prefix, after).map(Item::cached).collect();
+        let revision = snapshot.revision;
+        self.keep(storage.prefix(), snapshot);
+        Ok(Listing { revision, items })
+    }
+
+    fn keep(&self, prefix: &str, snapshot: Snapshot) {
+        let mut kept = self.kept.lock();
+        if kept.iter().any(|(known, old)| **known == *prefix && old.revision == snapshot.revision) {
+            return;
+        }
+        if kept.len() == KEPT_SNAPSHOTS {
+            kept.pop_front();
+        }
+        kept.push_back((prefix.into(), snapshot));
+    }
+
+    fn kept(&self, prefix: &str, revision: Revision) -> Option<Snapshot> {
+        let kept = self.kept.lock();
+        let found = kept.iter().find(|(known, snapshot)| **known == *prefix && snapshot.revision == revision);
+        found.map(|(_, snapshot)| snapshot.clone())
+    }
+
+    async fn stored(&self, prefix: &str, after: Option<&str>, revision: Revision) -> Result<Listing, Status> {
+        let options = ListOptions {
+            prefix: prefix.to_owned(),
+            start_after: after.map(str::to_owned),
+            limit: 0,
+            revision: Some(revision),
+        };
+        let page = objects::deadline(self.store.list(options)).await?;
+        let items = page.items.into_iter().map(|kv| Item {
+            json: splice::with_resource_version(&kv.value, kv.mod_revision.0),
+            key: kv.key,
+            entry: None,
+        });
+        Ok(Listing { revision, items: items.collect() })
+    }
+
+    /// Returns the store's revision.
+    ///
+    /// # Errors
+    /// 503 or 504 when the store is away.
+    pub async fn revision(&self) -> Result<Revision, Status> {
+        self.cacher.current().await.map_err(|error| failure(&error))
+    }
+}
+
+/// Says what the cache has to know of a row's resource.
+fn spec(row: &Arc<Row>) -> Option<ResourceSpec> {
+    let storage = row.storage()?;
+    let extract: Option<Extract> = if row.strategy.selectable_names().is_empty() {
+        None
+    } else {
+        let row = Arc::clone(row);
+        Some(Arc::new(move |object| {
+            let fields = row.strategy.selectable(object);
+            fields.into_iter().map(|(name, value)| (Cow::Borrowed(name), value.into_owned())).collect()
+        }))
+    };
+    Some(ResourceSpec {
+        prefix: storage.prefix().into(),
+        api_version: storage.api_version().into(),
+        kind: storage.kind.clone(),
+        extract,
+    })
+}
+
+/// Words the cache's failures for clients.
+pub fn failure(error: &Error) -> Status {
+    match error {
+        Error::Expired { .. } => status::expired(error.to_string()),
+        Error::TooLarge { requested, current } => status::too_large_resource_version(requested.0, current.0, 1),
+        Error::Store(error) => objects::failure(error),
+        Error::Closed => status::service_unavailable("the server is shutting down").with_retry_after(1),
+    }
+}

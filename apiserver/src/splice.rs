@@ -1,0 +1,107 @@
+//! Puts a resourceVersion into an encoded object without parsing it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Returns the object with `metadata.resourceVersion` set to `version`. `object` is compact JSON of an object that has
+/// metadata without that field; anything else is returned as it is.
+pub fn with_resource_version(object: &Bytes, version: u64) -> Bytes {
+    let Some(at) = metadata_start(object) else { return object.clone() };
+    let (head, tail) = object.split_at(at);
+    let field = format!("\"resourceVersion\":\"{version}\"");
+    let mut out = BytesMut::with_capacity(object.len() + field.len() + 1);
+    out.put_slice(head);
+    out.put_slice(field.as_bytes());
+    if tail.first() != Some(&b'}') {
+        out.put_u8(b',');
+    }
+    out.put_slice(tail);
+    out.freeze()
+}
+
+/// Finds the offset just after the opening brace of the top-level `metadata` object.
+fn metadata_start(json: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    if json.first() != Some(&b'{') {
+        return None;
+    }
+    while json.get(at) == Some(&b'"') {
+        let key_end = skip_string(json, at)?;
+        let key = json.get(at + 1..key_end - 1)?;
+        let value = key_end + 1;
+        if key == b"metadata" {
+            return (json.get(value) == Some(&b'{')).then_some(value + 1);
+        }
+        at = skip_value(json, value)? + 1;
+    }
+    None
+}
+
+/// Returns the offset after the string that starts at `at`.
+fn skip_string(json: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', json.get(at..)?)?;
+        if json.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// Returns the offset after the value that starts at `at`.
+fn skip_value(json: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    loop {
+        match json.get(at)? {
+            b'"' => {
+                at = skip_string(json, at)?;
+                if depth == 0 {
+                    return Some(at);
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 0 => return Some(at),
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            b',' if depth == 0 => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(object: Value) {
+        let encoded = Bytes::from(serde_json::to_vec(&object).unwrap());
+        let spliced: Value = serde_json::from_slice(&with_resource_version(&encoded, 42)).unwrap();
+        let mut expected = object;
+        expected["metadata"]["resourceVersion"] = "42".into();
+        assert_eq!(spliced, expected);
+    }
+
+    #[test]
+    fn the_version_lands_in_the_objects_own_metadata() {
+        check(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}));
+        check(json!({"metadata": {}}));
+        check(json!({"data": {"a": "\"metadata\":{", "b\\": "}", "metadata": "{"}, "metadata": {"name": "x"}}));
+        check(json!({"count": 3, "a": [1, {"metadata": {}}], "b": null, "metadata": {"name": "x"}}));
+    }
+
+    #[test]
+    fn what_is_no_object_stays() {
+        for text in ["", "[]", "{}", "{\"metadata\":3}", "{\"a\":\"", "{\"a\":{\"b\""] {
+            let bytes = Bytes::from(text);
+            assert_eq!(with_resource_version(&bytes, 1), bytes);
+        }
+    }
+}
