@@ -34,8 +34,14 @@ pub async fn run(server: &ApiServer) -> Result<(), Status> {
     for object in objects(NAMESPACES)?.into_iter().chain(objects(PRIORITY_CLASSES)?) {
         ensure(server, &object).await?;
     }
+    let config = &server.app().config;
+    // A server that only this machine reaches has no endpoint for pods.
+    let reachable = !config.advertise_address.is_loopback() && !config.advertise_address.is_unspecified();
     for mut object in objects(KUBERNETES_SERVICE)? {
-        fill(&mut object, &server.app().config);
+        if meta::kind(&object) != "Service" && !reachable {
+            continue;
+        }
+        fill(&mut object, config);
         if !ensure(server, &object).await? && meta::kind(&object) != "Service" {
             refresh(server, object).await?;
         }

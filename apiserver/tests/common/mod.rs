@@ -67,7 +67,7 @@ impl Server {
     pub async fn start_in(dir: tempfile::TempDir) -> Self {
         let tasks = Tasks::new("test");
         let store = Sqlite::open(dir.path().join("state.db"), Options::default(), &tasks).await.unwrap();
-        let config = Config::new(Arc::new(store), Ipv4Addr::LOCALHOST.into(), 6443);
+        let config = Config::new(Arc::new(store), Ipv4Addr::new(192, 168, 7, 1).into(), 6443);
         let api = ApiServer::new(config, &tasks).await.unwrap();
         let user = api.local(UserInfo::new("admin", &["system:masters"]));
         Self { api, tasks, dir, user }
