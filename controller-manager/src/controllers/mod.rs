@@ -1,6 +1,14 @@
 //! The controllers: one folder and one row of the table each.
 
 mod deployment;
+mod endpoints;
+mod endpointslice;
+mod namespace;
+mod nodeipam;
+mod nodelifecycle;
+mod podgc;
 mod replicaset;
+mod serviceaccount;
 mod shared;
 pub mod table;
+mod tainteviction;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::ReplicationController;
 
-use super::{deployment, replicaset};
+use super::{
+    deployment, endpoints, endpointslice, namespace, nodeipam, nodelifecycle, podgc, replicaset, serviceaccount,
+    tainteviction,
+};
 use crate::framework::{Context, Controller, Queue};
 
 /// One controller.
@@ -23,6 +26,15 @@ pub const TABLE: &[Row] = &[
     Row { name: "deployment-controller", workers: 5, build: deployment::build },
     Row { name: "replicaset-controller", workers: 5, build: replicaset::build::<ReplicaSet> },
     Row { name: "replicationcontroller-controller", workers: 5, build: replicaset::build::<ReplicationController> },
+    Row { name: "namespace-controller", workers: 10, build: namespace::build },
+    Row { name: "serviceaccount-controller", workers: 1, build: serviceaccount::build_account },
+    Row { name: "root-ca-certificate-publisher-controller", workers: 1, build: serviceaccount::build_root_ca },
+    Row { name: "endpointslice-controller", workers: 5, build: endpointslice::build },
+    Row { name: "endpoints-controller", workers: 5, build: endpoints::build },
+    Row { name: "node-ipam-controller", workers: 1, build: nodeipam::build },
+    Row { name: "node-lifecycle-controller", workers: 4, build: nodelifecycle::build },
+    Row { name: "taint-eviction-controller", workers: 4, build: tainteviction::build },
+    Row { name: "pod-garbage-collector-controller", workers: 1, build: podgc::build },
 ];
 
 /// Returns the names of all controllers.

@@ -50,12 +50,6 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     is_status(error, 409, "Conflict")
 }
 
-/// Says whether the request is not allowed.
-#[must_use]
-pub fn is_forbidden(error: &kube::Error) -> bool {
-    is_status(error, 403, "Forbidden")
-}
-
 /// Says whether the API answered with this code and reason.
 #[must_use]
 pub fn is_status(error: &kube::Error, code: u16, reason: &str) -> bool {

@@ -7,4 +7,4 @@ pub mod runner;
 
 pub use context::Context;
 pub use controller::{Action, Controller, Queue};
-pub use error::{Error, api_message, has_cause, is_conflict, is_forbidden, is_not_found, is_status};
+pub use error::{Error, api_message, has_cause, is_conflict, is_not_found, is_status};
