@@ -7,15 +7,21 @@
 //! Must not know: the store, the API server's internals, which runtime answers on the CRI socket.
 
 pub mod blueprint;
+mod config;
 pub mod cri;
 pub mod streaming;
 pub mod server;
 pub mod logs;
 pub mod env;
 pub mod events;
+pub mod node;
 pub mod objects;
 pub mod pods;
 pub mod probes;
 pub mod resources;
+mod run;
 pub mod status;
 pub mod volumes;
+
+pub use config::{Config, MAX_PODS, PORT};
+pub use run::{Error, run};

@@ -1,5 +1,7 @@
 //! What the runtime says about one pod, in the terms of the planner. Values only.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 /// State of a container instance.
@@ -81,8 +83,8 @@ pub struct Observed {
 impl Observed {
     /// Brings both lists into their order, newest first.
     pub fn sort(&mut self) {
-        self.sandboxes.sort_by(|a, b| (b.created_at, b.attempt).cmp(&(a.created_at, a.attempt)));
-        self.containers.sort_by(|a, b| (b.created_at, b.restart_count).cmp(&(a.created_at, a.restart_count)));
+        self.sandboxes.sort_by_key(|sandbox| Reverse((sandbox.created_at, sandbox.attempt)));
+        self.containers.sort_by_key(|container| Reverse((container.created_at, container.restart_count)));
     }
 
     /// Instances of a container, newest first.

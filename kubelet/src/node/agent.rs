@@ -1,0 +1,315 @@
+//! Keeps the node's object and its Lease alive.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use corvette_component::clock::SharedClock;
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::core::v1::{Node, NodeStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference, Time};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
+
+use super::conditions::{self, Health};
+use super::object::{self, Facts};
+use super::machine;
+use crate::config::Config;
+use crate::cri::Runtime;
+use crate::events::PodEvents;
+
+/// How often the status is computed and the Lease renewed.
+const PERIOD: Duration = Duration::from_secs(10);
+/// How often the status is computed until the node is ready for the first time.
+const EARLY_PERIOD: Duration = Duration::from_millis(200);
+/// How often the status is written though nothing changed.
+const REPORT: Duration = Duration::from_secs(300);
+/// Lifetime of a Lease, in seconds.
+const LEASE_SECONDS: i32 = 40;
+/// Namespace of node Leases.
+const LEASES: &str = "kube-node-lease";
+/// Deadline of one call to the API.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Least memory, in bytes, below which there is pressure.
+const LEAST_MEMORY: i64 = 100 << 20;
+/// Least share of disk and inodes, and of process ids, in percent, below which there is pressure.
+const LEAST_DISK: i64 = 10;
+const LEAST_INODES: i64 = 5;
+const LEAST_PIDS: u64 = 1;
+
+/// A call to the API that failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Api(#[from] kube::Error),
+    #[error("timed out waiting for the API server")]
+    Timeout,
+}
+
+async fn timely<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(TIMEOUT, call).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Error::Timeout),
+    }
+}
+
+fn is_code(error: &Error, code: u16) -> bool {
+    matches!(error, Error::Api(kube::Error::Api(status)) if status.code == code)
+}
+
+/// Registers the node, reports its status and renews its Lease.
+pub struct Agent {
+    client: Client,
+    config: Config,
+    runtime: Runtime,
+    runtime_version: String,
+    events: PodEvents,
+    clock: SharedClock,
+    /// Told when the status should be looked at before its time.
+    nudge: Arc<Notify>,
+    reported: Option<Timestamp>,
+    ready: bool,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("node", &self.config.node_name).finish_non_exhaustive()
+    }
+}
+
+impl Agent {
+    /// Makes it. `runtime_version` is `name://version`.
+    pub fn new(
+        client: Client,
+        config: Config,
+        runtime: Runtime,
+        runtime_version: String,
+        events: PodEvents,
+        clock: SharedClock,
+    ) -> Self {
+        let nudge = Arc::default();
+        Self { client, config, runtime, runtime_version, events, clock, nudge, reported: None, ready: false }
+    }
+
+    /// Reports until dropped.
+    pub async fn report(mut self) {
+        let text = "Starting kubelet.";
+        self.events.node(&self.config.node_name, "Starting", text);
+        loop {
+            if let Err(error) = self.sync().await {
+                tracing::warn!(%error, "node status not written, will retry");
+            }
+            let period = if self.ready { PERIOD } else { EARLY_PERIOD };
+            tokio::select! {
+                () = tokio::time::sleep(period) => {}
+                () = self.nudge.notified() => {}
+            }
+        }
+    }
+
+    /// Brings the node's object up to date, registering it when it is not there.
+    async fn sync(&mut self) -> Result<(), Error> {
+        let api: Api<Node> = Api::all(self.client.clone());
+        let name = self.config.node_name.clone();
+        let node = match timely(api.get_opt(&name)).await? {
+            Some(node) => node,
+            None => self.register(&api).await?,
+        };
+        self.reconcile(&api, &node).await?;
+        let known = node.status.clone().unwrap_or_default();
+        let health = self.health().await;
+        let ready = health.problems.is_empty();
+        let status = self.status(&known, &health).await;
+        let due = self.reported.is_none_or(|at| crate::pods::backoff::since(at, self.clock.now()) >= REPORT);
+        if due || differs(&known, &status) {
+            let patch = json!({ "status": patch(&known, &status) });
+            let parameters = PatchParams::default();
+            timely(api.patch_status(&name, &parameters, &Patch::Strategic(patch))).await?;
+            self.reported = Some(self.clock.now());
+            if ready != self.ready {
+                let reason = if ready { "NodeReady" } else { "NodeNotReady" };
+                self.events.node(&name, reason, &format!("Node {name} status is now: {reason}"));
+            }
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    async fn register(&self, api: &Api<Node>) -> Result<Node, Error> {
+        let node = object::registration(&self.config);
+        let parameters = PostParams::default();
+        match timely(api.create(&parameters, &node)).await {
+            Ok(node) => {
+                tracing::info!(node = self.config.node_name, "node registered");
+                Ok(node)
+            }
+            Err(error) if is_code(&error, 409) => timely(api.get(&self.config.node_name)).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts back labels that the kubelet owns.
+    async fn reconcile(&self, api: &Api<Node>, node: &Node) -> Result<(), Error> {
+        let known = node.metadata.labels.clone().unwrap_or_default();
+        let missing: Map<String, Value> = object::labels(&self.config)
+            .into_iter()
+            .filter(|(key, value)| known.get(key) != Some(value))
+            .map(|(key, value)| (key, Value::String(value)))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let patch = json!({"metadata": {"labels": missing}});
+        timely(api.patch(&self.config.node_name, &PatchParams::default(), &Patch::Merge(patch))).await.map(drop)
+    }
+
+    async fn health(&self) -> Health {
+        let mut problems = Vec::new();
+        match self.runtime.status().await {
+            Ok(answer) => {
+                let conditions = answer.status.unwrap_or_default().conditions;
+                for condition in conditions.iter().filter(|condition| !condition.status) {
+                    let (reason, message) = (&condition.reason, &condition.message);
+                    problems.push(match condition.r#type.as_str() {
+                        "NetworkReady" => format!(
+                            "container runtime network not ready: NetworkReady=false reason:{reason} message:{message}"
+                        ),
+                        "RuntimeReady" => format!(
+                            "container runtime not ready: RuntimeReady=false reason:{reason} message:{message}"
+                        ),
+                        _ => continue,
+                    });
+                }
+            }
+            Err(error) => problems.push(format!("container runtime is down: {error}")),
+        }
+        let disk = machine::disk(&self.config.root_dir);
+        Health {
+            memory_pressure: machine::available_memory() < LEAST_MEMORY,
+            disk_pressure: disk.is_some_and(|disk| {
+                share(disk.available, disk.total) < LEAST_DISK
+                    || (disk.inodes > 0 && share(disk.inodes_free, disk.inodes) < LEAST_INODES)
+            }),
+            pid_pressure: machine::free_pids() < LEAST_PIDS,
+            problems,
+        }
+    }
+
+    async fn status(&self, known: &NodeStatus, health: &Health) -> NodeStatus {
+        let root: PathBuf = self.config.root_dir.clone();
+        let version = self.runtime_version.clone();
+        let machine = tokio::task::spawn_blocking(move || {
+            (machine::capacity(&root), machine::hugepages(), machine::info(&version))
+        });
+        let images = self.runtime.list_images().await.map(object::images);
+        let images = images.unwrap_or_else(|_| known.images.clone().unwrap_or_default());
+        let Ok((capacity, hugepages, info)) = machine.await else { return known.clone() };
+        let facts = Facts { capacity, hugepages, info, images };
+        let mut status = object::status(&self.config, &facts, known);
+        let conditions = known.conditions.as_deref().unwrap_or_default();
+        status.conditions = Some(conditions::conditions(conditions, health, self.clock.now()));
+        status
+    }
+
+    /// Renews the Lease until dropped.
+    pub async fn lease(client: Client, node: String, clock: SharedClock) {
+        let mut held: Option<Lease> = None;
+        loop {
+            match renew(&client, &node, held.take(), clock.now()).await {
+                Ok(lease) => held = Some(lease),
+                Err(error) => tracing::warn!(%error, "node lease not renewed, will retry"),
+            }
+            let pause = if held.is_some() { PERIOD } else { EARLY_PERIOD * 5 };
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+fn share(part: i64, whole: i64) -> i64 {
+    if whole <= 0 { 100 } else { part.saturating_mul(100) / whole }
+}
+
+/// Whether two statuses differ in more than heartbeats.
+fn differs(known: &NodeStatus, new: &NodeStatus) -> bool {
+    let still = |status: &NodeStatus| {
+        let mut status = status.clone();
+        for condition in status.conditions.iter_mut().flatten() {
+            condition.last_heartbeat_time = None::<Time>;
+        }
+        status
+    };
+    still(known) != still(new)
+}
+
+/// The fields of the status that changed. Addresses are replaced as a whole: merging by type would keep old ones.
+fn patch(known: &NodeStatus, new: &NodeStatus) -> Value {
+    let object = |status: &NodeStatus| match serde_json::to_value(status) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    };
+    let (known, new) = (object(known), object(new));
+    let mut out = Map::new();
+    for (key, value) in new {
+        if known.get(&key) == Some(&value) {
+            continue;
+        }
+        let value = match (key.as_str(), value) {
+            ("addresses", Value::Array(items)) => {
+                std::iter::once(json!({"$patch": "replace"})).chain(items).collect()
+            }
+            (_, value) => value,
+        };
+        out.insert(key, value);
+    }
+    Value::Object(out)
+}
+
+/// Renews the Lease that is held, or takes it over, or makes it.
+async fn renew(client: &Client, node: &str, held: Option<Lease>, now: Timestamp) -> Result<Lease, Error> {
+    let api: Api<Lease> = Api::namespaced(client.clone(), LEASES);
+    let known = match held {
+        Some(held) => Some(held),
+        None => timely(api.get_opt(node)).await?,
+    };
+    let parameters = PostParams::default();
+    match known {
+        Some(mut lease) => {
+            let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
+            spec.holder_identity = Some(node.to_owned());
+            spec.lease_duration_seconds = Some(LEASE_SECONDS);
+            spec.renew_time = Some(MicroTime(now));
+            timely(api.replace(node, &parameters, &lease)).await
+        }
+        None => {
+            let owner = timely(Api::<Node>::all(client.clone()).get_opt(node)).await?;
+            timely(api.create(&parameters, &lease(node, owner.as_ref(), now))).await
+        }
+    }
+}
+
+fn lease(node: &str, owner: Option<&Node>, now: Timestamp) -> Lease {
+    let owner = owner.and_then(|owner| owner.metadata.uid.clone()).map(|uid| OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Node".to_owned(),
+        name: node.to_owned(),
+        uid,
+        ..OwnerReference::default()
+    });
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(node.to_owned()),
+            namespace: Some(LEASES.to_owned()),
+            owner_references: owner.map(|owner| vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(node.to_owned()),
+            lease_duration_seconds: Some(LEASE_SECONDS),
+            renew_time: Some(MicroTime(now)),
+            ..LeaseSpec::default()
+        }),
+    }
+}

@@ -1,0 +1,10 @@
+//! The node: what the machine has, its API object, its conditions, its Lease.
+//!
+//! Owns the Node's status and the Lease in `kube-node-lease`. Must not know pods.
+
+mod agent;
+pub mod conditions;
+pub mod machine;
+pub mod object;
+
+pub use agent::Agent;

@@ -1,0 +1,168 @@
+//! Pods on a real containerd.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step fails the test")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{IMAGE, Node};
+
+fn phase(pod: Option<&Value>) -> &str {
+    pod.and_then(|pod| pod["status"]["phase"].as_str()).unwrap_or_default()
+}
+
+fn is_ready(pod: Option<&Value>) -> bool {
+    let conditions = pod.and_then(|pod| pod["status"]["conditions"].as_array());
+    conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
+}
+
+fn container<'a>(pod: Option<&'a Value>, name: &str) -> &'a Value {
+    let lists = ["containerStatuses", "initContainerStatuses"];
+    let all = lists.iter().filter_map(|list| pod?["status"][list].as_array()).flatten();
+    all.into_iter().find(|status| status["name"] == name).unwrap_or(&Value::Null)
+}
+
+fn shell(name: &str, script: &str) -> Value {
+    json!({"name": name, "image": IMAGE, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script]})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_runs_is_adopted_and_leaves_nothing() {
+    if !support::in_namespace("a_pod_runs_is_adopted_and_leaves_nothing") {
+        return;
+    }
+    let node = Node::start().await;
+    let kubelet = node.kubelet();
+    let registered = node.api.until("/api/v1/nodes/node", |object| {
+        let conditions = object.and_then(|object| object["status"]["conditions"].as_array());
+        conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
+    });
+    let registered = registered.await.unwrap();
+    assert_eq!(registered["status"]["nodeInfo"]["kubeletVersion"], "v1.36.0+corvette");
+    node.api.put(
+        "/api/v1/namespaces/default/configmaps/settings",
+        json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "settings", "namespace": "default"}, "data": {"greeting": "hello"}}),
+    );
+    let script = "trap 'exit 0' TERM; cat /config/greeting; echo; echo $GREETING $WHO > /scratch/out; sleep 100000 & wait";
+    let mut main = shell("main", script);
+    main["env"] = json!([
+        {"name": "GREETING", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "greeting"}}},
+        {"name": "WHO", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    ]);
+    main["volumeMounts"] = json!([
+        {"name": "config", "mountPath": "/config"}, {"name": "scratch", "mountPath": "/scratch"},
+        {"name": "api", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true}
+    ]);
+    main["readinessProbe"] = json!({"exec": {"command": ["grep", "-q", "hello web", "/scratch/out"]}, "periodSeconds": 1});
+    let path = node.pod(
+        "web",
+        json!({
+            "initContainers": [shell("first", "echo one > /dev/termination-log")],
+            "containers": [main],
+            "volumes": [
+                {"name": "config", "configMap": {"name": "settings"}},
+                {"name": "scratch", "emptyDir": {"medium": "Memory"}},
+                {"name": "api", "projected": {"sources": [
+                    {"serviceAccountToken": {"path": "token"}},
+                    {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}}
+                ]}}
+            ]
+        }),
+    );
+    let pod = node.api.until(&path, is_ready).await;
+    let before = container(pod.as_ref(), "main").clone();
+    assert_eq!(phase(pod.as_ref()), "Running");
+    assert_eq!(container(pod.as_ref(), "first")["state"]["terminated"]["message"], "one\n");
+    assert!(pod.as_ref().unwrap()["status"]["podIP"].as_str().unwrap().starts_with("10.244.9."));
+
+    // A kubelet that is killed leaves the container running; the next one adopts it.
+    kubelet.kill().await;
+    let kubelet = node.kubelet();
+    let changed = json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "settings", "namespace": "default"}, "data": {"greeting": "changed"}});
+    let id = before["containerID"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let runtime = node.runtime();
+    let read = |file: &str| runtime.exec_sync(&id, vec!["cat".into(), file.into()], None);
+    assert_eq!(read("/var/run/secrets/kubernetes.io/serviceaccount/token").await.unwrap().stdout, b"token-of-web");
+    node.api.put("/api/v1/namespaces/default/configmaps/settings", changed);
+    while read("/config/greeting").await.unwrap().stdout != b"changed" {
+        tokio::task::yield_now().await;
+    }
+    let pod = node.api.get(&path);
+    assert!(is_ready(pod.as_ref()));
+    let after = container(pod.as_ref(), "main");
+    assert_eq!((&after["containerID"], &after["restartCount"]), (&before["containerID"], &before["restartCount"]));
+
+    node.api.delete(&path, 10);
+    node.api.until(&path, |object| object.is_none()).await;
+    while !node.traces().is_empty() || !runtime.list_pod_sandboxes(Default::default()).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(runtime.list_containers(Default::default()).await.unwrap().is_empty());
+    kubelet.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn containers_restart_back_off_and_end_as_their_policy_says() {
+    if !support::in_namespace("containers_restart_back_off_and_end_as_their_policy_says") {
+        return;
+    }
+    let node = Node::start().await;
+    let kubelet = node.kubelet();
+    let crash = node.pod("crash", json!({"containers": [shell("main", "echo last words > /dev/termination-log; exit 3")]}));
+    let once = node.pod("once", json!({"restartPolicy": "Never", "containers": [shell("a", "exit 0"), shell("b", "exit 0")]}));
+    let fail = node.pod("fail", json!({"restartPolicy": "Never", "containers": [shell("a", "echo to the log; exit 7")]}));
+    let mut sick = shell("main", "sleep 100000");
+    sick["livenessProbe"] = json!({"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1});
+    let sick = node.pod("sick", json!({"containers": [sick]}));
+    let mut nothing = shell("main", "");
+    nothing["command"] = json!(["/no/such/program"]);
+    let nothing = node.pod("nothing", json!({"restartPolicy": "Never", "containers": [nothing]}));
+    let mut absent = shell("main", "");
+    absent["image"] = json!("corvette.local/absent:1");
+    absent["imagePullPolicy"] = json!("Never");
+    let absent = node.pod("absent", json!({"containers": [absent]}));
+    let mut misnamed = shell("main", "");
+    misnamed["image"] = json!("NOT an image");
+    let misnamed = node.pod("misnamed", json!({"containers": [misnamed]}));
+    let mut unset = shell("main", "sleep 100000");
+    unset["env"] = json!([{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "later", "key": "k"}}}]);
+    let unset = node.pod("unset", json!({"containers": [unset]}));
+    let late = node.pod("late", json!({"activeDeadlineSeconds": 1, "containers": [shell("main", "sleep 100000")]}));
+
+    let pod = node.api.until(&once, |pod| phase(pod) == "Succeeded").await;
+    assert_eq!(container(pod.as_ref(), "a")["state"]["terminated"]["reason"], "Completed");
+    let pod = node.api.until(&fail, |pod| phase(pod) == "Failed").await;
+    assert_eq!(container(pod.as_ref(), "a")["state"]["terminated"]["exitCode"], 7);
+    let pod = node.api.until(&nothing, |pod| phase(pod) == "Failed").await;
+    let end = &container(pod.as_ref(), "main")["state"]["terminated"];
+    assert_eq!((&end["reason"], &end["exitCode"]), (&json!("StartError"), &json!(128)));
+
+    let waiting = |reason: &'static str| {
+        move |pod: Option<&Value>| container(pod, "main")["state"]["waiting"]["reason"] == reason
+    };
+    let pod = node.api.until(&crash, waiting("CrashLoopBackOff")).await;
+    let status = container(pod.as_ref(), "main");
+    assert_eq!(status["lastState"]["terminated"]["exitCode"], 3);
+    assert_eq!(status["lastState"]["terminated"]["message"], "last words\n");
+    assert!(status["state"]["waiting"]["message"].as_str().unwrap().starts_with("back-off 10s restarting failed container=main pod=crash_default("));
+    assert_eq!(phase(pod.as_ref()), "Running");
+    node.api.until(&absent, waiting("ErrImageNeverPull")).await;
+    node.api.until(&misnamed, waiting("InvalidImageName")).await;
+    let pod = node.api.until(&unset, waiting("CreateContainerConfigError")).await;
+    assert_eq!(container(pod.as_ref(), "main")["state"]["waiting"]["message"], "configmap \"later\" not found");
+    let later = json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "later", "namespace": "default"}, "data": {"k": "v"}});
+    node.api.put("/api/v1/namespaces/default/configmaps/later", later);
+    node.api.until(&unset, is_ready).await;
+
+    let pod = node.api.until(&late, |pod| phase(pod) == "Failed").await;
+    assert_eq!(pod.unwrap()["status"]["reason"], "DeadlineExceeded");
+    node.api.until(&sick, |pod| container(pod, "main")["restartCount"].as_i64().is_some_and(|count| count > 0)).await;
+    let events = node.api.list("/api/v1/namespaces/default/events");
+    let said = |reason: &str, text: &str| {
+        events.iter().any(|event| event["reason"] == reason && event["message"].as_str().unwrap_or_default().contains(text))
+    };
+    assert!(said("Killing", "Container main failed liveness probe, will be restarted"));
+    assert!(said("Unhealthy", "Liveness probe failed: "));
+    assert!(said("BackOff", "Back-off restarting failed container main in pod crash_default("));
+    kubelet.kill().await;
+}

@@ -1,0 +1,230 @@
+//! A network namespace without outside route, containerd in it, images, and a kubelet on an API in memory.
+
+pub mod api;
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use corvette_component::pki::{Bundle, Ca, Request, Usage};
+use corvette_component::tasks::Tasks;
+use corvette_kubelet::cri::Runtime;
+use corvette_kubelet::{Config, run};
+use serde_json::{Value, json};
+
+pub use api::Api;
+
+/// Set in the process that runs inside the namespace.
+const INSIDE: &str = "CORVETTE_TEST_NETNS";
+pub const IMAGE: &str = "corvette.local/busybox:1";
+const PAUSE: &str = "corvette.local/test-pause:1";
+
+/// Runs the calling test again in a network and mount namespace of its own and asserts its success; returns `true` in
+/// the process that must do the work.
+pub fn in_namespace(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
+        assert!(up.success());
+        return true;
+    }
+    let status = Command::new("unshare")
+        .args(["--net", "--mount", "--propagation", "private"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{test} failed in its namespace");
+    false
+}
+
+/// A node: a directory, containerd, and the API. Dropping it removes everything.
+pub struct Node {
+    pub dir: tempfile::TempDir,
+    pub api: Api,
+    containerd: Child,
+    bundle: Bundle,
+    ca: String,
+}
+
+/// A kubelet that runs.
+pub struct Kubelet(Tasks);
+
+impl Node {
+    pub async fn start() -> Self {
+        let dir = tempfile::Builder::new().prefix("cvk").tempdir().unwrap();
+        let containerd = start_containerd(dir.path());
+        let node = {
+            let ca = Ca::load_or_create(&dir.path().join("pki"), "test").unwrap();
+            let request = Request {
+                common_name: "node".to_owned(),
+                organizations: Vec::new(),
+                dns_names: vec!["localhost".to_owned()],
+                ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+                usage: Usage::Server,
+                lifetime: Duration::from_secs(3600),
+            };
+            let bundle = ca.issue(&request).unwrap();
+            Self { dir, api: Api::new(), containerd, bundle, ca: ca.cert_pem().to_owned() }
+        };
+        while node.runtime().version().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        node.load_images();
+        node
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("containerd.sock")
+    }
+
+    pub fn runtime(&self) -> Runtime {
+        Runtime::connect(&self.socket())
+    }
+
+    fn load_images(&self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/samples/busybox-image.sh");
+        let pause = self.dir.path().join("pause-image.sh");
+        let text = fs::read_to_string(&script).unwrap();
+        fs::write(&pause, text.replace(r#""Cmd":["sh"]"#, r#""Entrypoint":["sleep","1000000000"]"#)).unwrap();
+        for (script, image) in [(&script, IMAGE), (&pause, PAUSE)] {
+            let tar = self.dir.path().join("image.tar");
+            let made = Command::new("sh").arg(script).arg(&tar).arg(image).status().unwrap();
+            assert!(made.success());
+            let loaded = Command::new("ctr")
+                .arg("-a")
+                .arg(self.socket())
+                .args(["-n", "k8s.io", "images", "import"])
+                .arg(&tar)
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(loaded.success());
+        }
+    }
+
+    /// Starts a kubelet; the one before must have ended or been dropped.
+    pub fn kubelet(&self) -> Kubelet {
+        let tasks = Tasks::new("kubelet");
+        let root = self.dir.path().join("kubelet");
+        let mut config =
+            Config::new("node", IpAddr::V4(Ipv4Addr::LOCALHOST), root, self.socket(), self.bundle.clone());
+        config.client_ca.clone_from(&self.ca);
+        config.port = 0;
+        config.log_dir = self.dir.path().join("logs");
+        config.cgroup_root = format!("/cvk-{}", std::process::id());
+        let (client, own) = (self.api.client(), tasks.clone());
+        tasks.spawn("kubelet", async move { run(client, config, own).await.unwrap() });
+        Kubelet(tasks)
+    }
+
+    /// Makes a pod bound to the node; returns its path.
+    pub fn pod(&self, name: &str, spec: Value) -> String {
+        let path = format!("/api/v1/namespaces/default/pods/{name}");
+        let mut spec = spec;
+        spec["nodeName"] = json!("node");
+        spec["terminationGracePeriodSeconds"] = spec.get("terminationGracePeriodSeconds").cloned().unwrap_or(json!(1));
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "default", "generation": 1, "labels": {"app": name}},
+            "spec": spec, "status": {"phase": "Pending"}
+        });
+        self.api.put(&path, pod);
+        path
+    }
+
+    /// Everything on the machine that names this node's directory or its pods.
+    pub fn traces(&self) -> Vec<String> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let root = self.dir.path().join("kubelet/pods");
+        let of_pods = mounts.lines().filter(|line| line.contains(root.to_str().unwrap())).map(ToOwned::to_owned);
+        let dirs = |path: &Path| -> Vec<String> {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path().display().to_string()).collect()
+        };
+        of_pods.chain(dirs(&root)).chain(dirs(&self.dir.path().join("logs"))).collect()
+    }
+}
+
+impl Kubelet {
+    /// Ends the kubelet at once, as a kill does: nothing is tidied up.
+    pub async fn kill(self) {
+        self.0.token().cancel();
+        let _ = self.0.shutdown(Duration::from_secs(20)).await;
+    }
+}
+
+fn start_containerd(dir: &Path) -> Child {
+    let cni = dir.join("cni");
+    fs::create_dir_all(&cni).unwrap();
+    let network = json!({
+        "cniVersion": "0.4.0", "name": "test",
+        "plugins": [{
+            "type": "bridge", "bridge": "cvk0", "isGateway": true,
+            "ipam": {
+                "type": "host-local", "dataDir": dir.join("ipam"),
+                "ranges": [[{"subnet": "10.244.9.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]
+            }
+        }]
+    });
+    fs::write(cni.join("10-test.conflist"), network.to_string()).unwrap();
+    let cri = r#"plugins."io.containerd.grpc.v1.cri""#;
+    let config = format!(
+        r#"version = 2
+root = "{dir}/root"
+state = "{dir}/state"
+[grpc]
+  address = "{dir}/containerd.sock"
+[{cri}]
+  sandbox_image = "{PAUSE}"
+  restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
+  [{cri}.cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "{dir}/cni"
+  [{cri}.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [{cri}.containerd.runtimes.runc.options]
+      Root = "{dir}/runc"
+"#,
+        dir = dir.display()
+    );
+    let file = dir.join("config.toml");
+    fs::write(&file, config).unwrap();
+    let log = fs::File::create(dir.join("containerd.log")).unwrap();
+    Command::new("containerd").arg("-c").arg(&file).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.dir.path().join("containerd.log")).unwrap_or_default();
+            for line in log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev() {
+                eprintln!("containerd: {line}");
+            }
+        }
+        let socket = self.socket();
+        let work = move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                let runtime = Runtime::connect(&socket);
+                for sandbox in runtime.list_pod_sandboxes(Default::default()).await.unwrap_or_default() {
+                    let _ = runtime.stop_pod_sandbox(&sandbox.id).await;
+                    let _ = runtime.remove_pod_sandbox(&sandbox.id).await;
+                }
+            });
+        };
+        let _ = std::thread::spawn(work).join();
+        let _ = self.containerd.kill();
+        let _ = self.containerd.wait();
+        let _ = corvette_kubelet::volumes::mounts::unmount_below(self.dir.path());
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+            let own = hierarchy.path().join(format!("cvk-{}", std::process::id()));
+            for pod in fs::read_dir(&own).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir(pod.path());
+            }
+            let _ = fs::remove_dir(own);
+        }
+    }
+}
