@@ -14,7 +14,7 @@ use crate::{App, UserInfo, body::Body, filters::request_info::RequestInfo};
 
 /// A request for a streaming subresource, authenticated and authorised.
 pub struct Connect {
-    /// The server: `app.get_object(group, resource, namespace, name)` reads pods, nodes and services.
+    /// The server: `app.object(group, resource, namespace, name)` reads pods, nodes and services.
     pub app: Arc<App>,
     /// Parsed path: namespace, resource (`pods`, `services`, `nodes`), name, subresource, rest of the path.
     pub info: RequestInfo,
@@ -29,6 +29,5 @@ pub struct Connect {
 /// # Errors
 /// The status the client sees when the stream cannot be made.
 pub async fn connect(connect: Connect) -> Result<Response<Body>, Status> {
-    tracing::debug!(path = %connect.info.path, "streaming subresources are not served");
-    Err(corvette_api::status::no_such_resource())
+    crate::connect::handle(connect).await
 }

@@ -16,6 +16,7 @@ use crate::{
         negotiate::{self, Clause, MEDIA_TYPES, Media},
         reply,
     },
+    openapi,
     registry::Registry,
 };
 
@@ -31,7 +32,7 @@ type Key = (String, Format);
 
 /// Rendered documents of the current registry.
 #[derive(Default)]
-pub struct Documents(Mutex<Cache>);
+pub struct Documents(Mutex<Cache>, Arc<openapi::Cache>);
 
 #[derive(Default)]
 struct Cache {
@@ -63,7 +64,7 @@ pub async fn serve(app: &App, path: &str, request: &Parts) -> Result<Option<Resp
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let headers = &request.headers;
     if let ["openapi", rest @ ..] = parts.as_slice() {
-        return Ok(openapi(app, rest, request));
+        return Ok(openapi::serve(&app.documents.1, &app.registry.snapshot(), rest, request).await);
     }
     let is_root = matches!(parts.as_slice(), ["api"] | ["apis"]);
     let (format, media) = negotiate(headers, is_root)?;
@@ -166,9 +167,4 @@ fn render(app: &App, registry: &Registry, parts: &[&str], format: Format) -> Opt
         (["apis", group, version], None) => discovery::resources(registry, group, version),
         _ => None,
     }
-}
-
-/// Serves OpenAPI documents.
-fn openapi(_app: &App, _rest: &[&str], _request: &Parts) -> Option<Response<Body>> {
-    None
 }
