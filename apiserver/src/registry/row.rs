@@ -138,7 +138,11 @@ impl Deref for StrategyRef {
 
 impl fmt::Debug for StrategyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Strategy")
+        match self {
+            Self::Static(_) => f.write_str("Static"),
+            // Tells one custom resource's schema from the next in hashes of rows.
+            Self::Shared(s) => write!(f, "Shared({:p})", Arc::as_ptr(s)),
+        }
     }
 }
 

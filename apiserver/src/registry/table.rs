@@ -346,3 +346,119 @@ fn build_sub(entry: &Entry, sub: Sub) -> Subresource {
         definition: has_body.then(|| definition_name(group, version, object).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use corvette_api::schema;
+
+    use super::*;
+
+    /// Says what the table serves in the words of the list: `resource kind scope methods`, with `@` lines.
+    fn described(row: &Row) -> BTreeSet<String> {
+        let scope = if row.is_namespaced() { "N" } else { "C" };
+        let mut out = BTreeSet::from([format!("{} {} {scope} {}", row.plural, row.kind, letters(row.verbs))]);
+        for sub in &row.subresources {
+            let name = sub.name();
+            let kind = match (sub.foreign, sub.kind.is_connect()) {
+                (_, true) => row.kind.to_string(),
+                (true, _) => format!("{}/{}/{}", sub.object.group, sub.object.version, sub.object.kind),
+                (false, _) => sub.object.kind.to_string(),
+            };
+            let letters = if sub.kind.is_connect() { "x".to_owned() } else { letters(sub.verbs) };
+            out.insert(format!("{}/{name} {kind} {scope} {letters}", row.plural));
+            if sub.kind == S::Proxy {
+                out.insert(format!("{}/{name}/* {kind} {scope} {letters}", row.plural));
+            }
+        }
+        out
+    }
+
+    fn letters(verbs: Verbs) -> String {
+        let letter = |verb| match verb {
+            Verb::Delete => "d",
+            Verb::DeleteCollection => "D",
+            Verb::Get => "g",
+            Verb::List => "l",
+            Verb::Patch => "p",
+            Verb::Create => "c",
+            Verb::Update => "u",
+            Verb::Watch => "",
+        };
+        let order = [
+            Verb::Delete,
+            Verb::DeleteCollection,
+            Verb::Get,
+            Verb::List,
+            Verb::Patch,
+            Verb::Create,
+            Verb::Update,
+        ];
+        order.into_iter().filter(|v| verbs.contains(*v)).map(letter).collect()
+    }
+
+    #[test]
+    fn the_table_serves_exactly_the_resources_of_the_api() {
+        let mut wanted = BTreeSet::new();
+        let mut at = "";
+        for line in include_str!("testdata/resources.txt").lines().filter(|l| !l.starts_with('#')) {
+            match line.strip_prefix('@') {
+                Some(version) => at = version,
+                None => {
+                    wanted.insert(format!("{at} {line}"));
+                }
+            }
+        }
+        let served: BTreeSet<String> =
+            rows().iter().flat_map(|r| described(r).into_iter().map(|d| format!("{} {d}", r.api_version))).collect();
+        let missing: Vec<_> = wanted.difference(&served).collect();
+        let extra: Vec<_> = served.difference(&wanted).collect();
+        assert!(missing.is_empty() && extra.is_empty(), "missing {missing:#?}, extra {extra:#?}");
+    }
+
+    #[test]
+    fn every_definition_is_in_the_schema() {
+        for row in rows() {
+            let subs = row.subresources.iter().filter_map(|s| s.definition.as_deref());
+            for name in row.definition.as_deref().into_iter().chain(subs) {
+                assert!(schema::definition(name).is_some(), "{name}");
+            }
+            if let Some(storage) = row.storage() {
+                assert!(schema::of_kind(&storage.group, &storage.version, &storage.kind).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn every_storage_has_one_row_of_its_version() {
+        let rows = rows();
+        for row in rows.iter().filter(|r| r.storage().is_some()) {
+            let resource = &row.storage().expect("stored").resource;
+            let owners = rows
+                .iter()
+                .filter(|r| r.is_storage_version() && r.storage().is_some_and(|s| s.resource == *resource))
+                .count();
+            assert_eq!(owners, 1, "{resource}");
+        }
+    }
+
+    #[test]
+    fn served_versions_translate_there_and_back() {
+        use serde_json::json;
+        let registry = super::super::Registry::builtin();
+        let row = registry.find("events.k8s.io", "v1", "events").expect("row");
+        assert_eq!(row.storage().expect("stored").key(Some("n"), "e"), "/registry/events/n/e");
+        let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "note": "x", "regarding": {"name": "p"}});
+        let mut object = event.clone();
+        row.to_storage(&mut object);
+        assert_eq!(object, json!({"apiVersion": "v1", "kind": "Event", "message": "x", "involvedObject": {"name": "p"}}));
+        row.from_storage(&mut object);
+        assert_eq!(object, event);
+        let row = registry.find("resource.k8s.io", "v1beta1", "resourceclaims").expect("row");
+        let mut claim = json!({"spec": {"devices": {"requests": [{"name": "r", "deviceClassName": "c"}]}}});
+        row.to_storage(&mut claim);
+        assert_eq!(claim["apiVersion"], "resource.k8s.io/v1");
+        assert_eq!(claim["spec"]["devices"]["requests"][0]["exactly"]["deviceClassName"], "c");
+    }
+}
