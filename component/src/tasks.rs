@@ -79,10 +79,18 @@ impl Tasks {
         &self.path
     }
 
-    /// Returns the first panic of the whole tree, as `task: panicked`; the process then exits non-zero.
+    /// Returns the first failure of the whole tree: what [`Tasks::fail`] was told, or `task: panicked`. The process then exits non-zero.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.shared.live.lock().failure.clone()
+    }
+
+    /// Records the failure of a part that the process cannot go on without, and cancels the whole tree. The first one is kept.
+    pub fn fail(&self, reason: impl Into<String>) {
+        let reason = reason.into();
+        tracing::error!(reason, "the process ends");
+        self.shared.live.lock().failure.get_or_insert(reason);
+        self.shared.root.cancel();
     }
 
     /// Spawns a task that watches [`Tasks::token`] itself and ends soon after it is cancelled.

@@ -1,0 +1,57 @@
+//! The commands, one file each.
+
+mod down;
+mod image;
+pub mod up;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+use corvette_component::logging;
+
+/// Kubernetes in one binary.
+#[derive(Parser)]
+#[command(name = "corvette", version, disable_help_subcommand = true)]
+pub struct Corvette {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a whole cluster on this machine (the default).
+    Up(up::Flags),
+    /// Stop the cluster and remove its pods, mounts, namespaces, interfaces and rules; its data stay.
+    Down(DataDir),
+    /// Stop the cluster and remove everything, data too.
+    Reset(DataDir),
+    /// Work with container images on this node.
+    #[command(subcommand)]
+    Image(image::Command),
+}
+
+/// Where a cluster keeps its data.
+#[derive(Args, Clone)]
+pub struct DataDir {
+    /// Directory of everything the cluster keeps.
+    #[arg(long, default_value = "/var/lib/corvette", value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+/// Runs one command to its end.
+pub fn run(corvette: Corvette) -> Result<()> {
+    logging::init(&logging::Options {
+        filter: std::env::var("CORVETTE_LOG").unwrap_or_else(|_| "warn".to_owned()),
+        ..logging::Options::default()
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("asynchronous runtime")?;
+    runtime.block_on(async {
+        match corvette.command.unwrap_or_else(|| Command::Up(up::Flags::defaults())) {
+            Command::Up(flags) => up::run(flags).await,
+            Command::Down(dir) => down::run(&dir.data_dir, down::Keep::Data).await,
+            Command::Reset(dir) => down::run(&dir.data_dir, down::Keep::Nothing).await,
+            Command::Image(command) => image::run(command).await,
+        }
+    })
+}

@@ -1,0 +1,89 @@
+//! One process for each data directory: a locked file that holds the process id.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use corvette_component::backoff::Backoff;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long a running process may take to stop before it is killed.
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Held while a process runs on a data directory.
+pub struct Instance {
+    _lock: Flock<File>,
+}
+
+impl Instance {
+    /// Takes the directory of `path`, or names the process that has it.
+    pub fn acquire(path: &Path) -> Result<Self> {
+        let file = open(path)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(mut lock) => {
+                let write = |lock: &mut Flock<File>| {
+                    lock.set_len(0)?;
+                    lock.rewind()?;
+                    lock.write_all(std::process::id().to_string().as_bytes())
+                };
+                write(&mut lock).with_context(|| path.display().to_string())?;
+                Ok(Self { _lock: lock })
+            }
+            Err((mut file, Errno::EWOULDBLOCK)) => {
+                let dir = path.parent().unwrap_or(path).display();
+                bail!("{dir} is in use by process {}; stop it with `corvette down --data-dir {dir}`", holder(&mut file))
+            }
+            Err((_, error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        }
+    }
+
+    /// Stops the process that holds the directory, if one does, and takes its place.
+    pub fn take_over(path: &Path) -> Result<Self> {
+        if let Ok(instance) = Self::acquire(path) {
+            return Ok(instance);
+        }
+        let mut file = open(path)?;
+        let pid: i32 = holder(&mut file).parse().context("no process id in the lock file")?;
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            if let Err(error) = kill(Pid::from_raw(pid), signal)
+                && error != Errno::ESRCH
+            {
+                bail!("process {pid} cannot be stopped: {error}");
+            }
+            let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
+            let mut waited = Duration::ZERO;
+            while waited < STOP_DEADLINE {
+                if let Ok(instance) = Self::acquire(path) {
+                    return Ok(instance);
+                }
+                let pause = backoff.next();
+                waited += pause;
+                std::thread::park_timeout(pause);
+            }
+        }
+        bail!("process {pid} does not stop")
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+fn holder(file: &mut File) -> String {
+    let mut pid = String::new();
+    match file.read_to_string(&mut pid) {
+        Ok(_) if !pid.is_empty() => pid,
+        _ => "unknown".to_owned(),
+    }
+}

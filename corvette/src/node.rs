@@ -1,0 +1,61 @@
+//! This machine as a node: the kubelet, and what it leaves behind.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use corvette_client::k8s_openapi::api::core::v1::Node;
+use corvette_client::kube::runtime::wait::await_condition;
+use corvette_client::kube::{Api, Client};
+use corvette_component::tasks::Tasks;
+use corvette_kubelet::Config;
+
+use crate::cluster::Machine;
+use crate::identity::Identity;
+use crate::layout::Layout;
+
+/// How long a node may take to become ready.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Starts the kubelet.
+pub fn start(client: Client, layout: &Layout, machine: &Machine, identity: &Identity, runtime: &Path, tasks: &Tasks) {
+    let tls = identity.kubelet_server.clone();
+    let mut config = Config::new(&machine.node, machine.ip, layout.kubelet(), runtime.to_owned(), tls);
+    config.log_dir = layout.pod_logs();
+    config.client_ca = identity.ca_pem.clone();
+    let scope = tasks.child("kubelet");
+    let whole = tasks.clone();
+    tasks.spawn("kubelet", async move {
+        if let Err(error) = corvette_kubelet::run(client, config, scope).await {
+            whole.fail(format!("kubelet: {error}"));
+        }
+    });
+}
+
+/// Waits until the node reports that it is ready.
+pub async fn until_ready(client: &Client, name: &str) -> Result<()> {
+    let api: Api<Node> = Api::all(client.clone());
+    let ready = await_condition(api, name, |node: Option<&Node>| {
+        let conditions = node.and_then(|n| n.status.as_ref()).and_then(|s| s.conditions.as_ref());
+        conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+    });
+    match tokio::time::timeout(READY_DEADLINE, ready).await {
+        Ok(found) => found.map(|_| ()).with_context(|| format!("node {name}")),
+        Err(_) => bail!(
+            "node {name} did not become ready within {READY_DEADLINE:?}; run again with CORVETTE_LOG=info to see why"
+        ),
+    }
+}
+
+/// Removes what pods left in the kubelet's directory. Mounts are gone by now.
+pub fn clean(layout: &Layout) -> Result<()> {
+    for dir in [layout.kubelet().join("pods"), layout.pod_logs()] {
+        match std::fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", dir.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
