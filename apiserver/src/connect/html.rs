@@ -83,22 +83,23 @@ fn split(url: &str) -> Option<(Option<&str>, &str)> {
 ///
 /// # Errors
 /// 503 when the target breaks off in the middle of a page.
-pub(super) async fn rewrite_response(mut response: Response<Body>, links: &Links) -> Result<Response<Body>, Status> {
-    let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+pub(super) async fn rewrite_response(response: Response<Body>, links: &Links) -> Result<Response<Body>, Status> {
+    let (mut parts, page) = response.into_parts();
+    let location = parts.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     if let Some(location) = location.and_then(|location| links.rewrite(location))
         && let Ok(value) = HeaderValue::from_str(&location)
     {
-        response.headers_mut().insert(header::LOCATION, value);
+        parts.headers.insert(header::LOCATION, value);
     }
-    let text =
-        |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-    let encoding = text(header::CONTENT_ENCODING).to_owned();
+    let text = |name| {
+        parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let encoding = text(header::CONTENT_ENCODING);
     let length = text(header::CONTENT_LENGTH).parse::<usize>().unwrap_or_default();
     let is_page = text(header::CONTENT_TYPE).to_ascii_lowercase().starts_with("text/html");
     if !is_page || length > PAGE_MAX || !matches!(encoding.as_str(), "" | "identity" | "gzip") {
-        return Ok(response);
+        return Ok(Response::from_parts(parts, page));
     }
-    let (mut parts, page) = response.into_parts();
     let broken =
         |error: &dyn std::fmt::Display| status::service_unavailable(format!("error trying to reach service: {error}"));
     let page = Limited::new(page, PAGE_MAX).collect().await.map_err(|error| broken(&error))?.to_bytes();
