@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use corvette_component::tasks::Tasks;
 use futures::future::{BoxFuture, FutureExt as _};
-use kube::core::{DynamicObject, PartialObjectMeta};
-use kube::discovery::ApiResource;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, Resource};
 use parking_lot::Mutex;
@@ -81,18 +79,6 @@ impl Informers {
             }
         });
         entry.informer.downcast_ref::<Informer<K>>().cloned().expect("the key holds the kind's type")
-    }
-
-    /// Starts, in `tasks`, an informer of the metadata of any resource. It is not shared and ends with `tasks`.
-    #[must_use]
-    pub fn metadata(&self, resource: &ApiResource, tasks: &Tasks) -> Informer<PartialObjectMeta<DynamicObject>> {
-        let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(self.0.client.clone(), resource);
-        let informer = Informer::detached();
-        let feeder = informer.clone();
-        let events = watcher(api, watcher::Config::default()).default_backoff();
-        let name = format!("metadata of {}.{}", resource.plural, resource.group);
-        tasks.spawn_until_cancelled(name, async move { feeder.follow(events).await });
-        informer
     }
 
     /// Starts the informers made since the last start. Call it again after making more.

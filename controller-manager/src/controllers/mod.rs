@@ -3,6 +3,7 @@
 mod deployment;
 mod endpoints;
 mod endpointslice;
+mod garbagecollector;
 mod namespace;
 mod nodeipam;
 mod nodelifecycle;

@@ -19,7 +19,7 @@ use crate::framework::{Action, Context, Controller, Error, Queue, is_not_found};
 const FINALIZER: &str = "kubernetes";
 
 /// The shortest and longest time between two passes.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
 
 struct NamespaceController {
     client: Client,

@@ -13,7 +13,7 @@ use corvette_client::kube::runtime::watcher;
 use corvette_client::kube::{Api, Client, Resource as _, ResourceExt as _};
 use corvette_component::clock::SharedClock;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, NodeCondition, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -88,7 +88,8 @@ impl Controller for LifecycleController {
             return Ok(Action::Done);
         };
         let (heard, was_ready) = self.listen(&node);
-        if heard.at.elapsed() > self.patience(&node)
+        let patience = self.patience(&node);
+        if heard.at.elapsed() >= patience
             && let Some(conditions) = plan::silence(&node, self.clock.now())
         {
             self.write_conditions(&node, conditions).await?;
@@ -103,7 +104,8 @@ impl Controller for LifecycleController {
             self.mark_pods(&key.name).await?;
         }
         self.write_taints(&node).await?;
-        Ok(Action::After(PERIOD))
+        let rest = patience.saturating_sub(heard.at.elapsed());
+        Ok(Action::After(if rest.is_zero() { PERIOD } else { rest.min(PERIOD) }))
     }
 }
 
@@ -133,11 +135,7 @@ impl LifecycleController {
         if reported { self.config.node_monitor_grace_period } else { self.config.node_startup_grace_period }
     }
 
-    async fn write_conditions(
-        &self,
-        node: &Node,
-        conditions: Vec<k8s_openapi::api::core::v1::NodeCondition>,
-    ) -> Result<(), Error> {
+    async fn write_conditions(&self, node: &Node, conditions: Vec<NodeCondition>) -> Result<(), Error> {
         tracing::info!(node = %node.name_any(), "the node is silent; its conditions become Unknown");
         let version = &node.metadata.resource_version;
         let patch = json!({"metadata": {"resourceVersion": version}, "status": {"conditions": conditions}});
