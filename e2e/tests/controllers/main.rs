@@ -1,0 +1,11 @@
+//! The controllers against the real API server on SQLite, in one process. Pods are run by a stand-in for scheduler and
+//! kubelet that binds them, reports them ready and lets them go.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod collection;
+mod deployments;
+mod namespaces;
+mod nodes;
+mod plane;
+mod replicasets;
+mod services;
