@@ -13,6 +13,8 @@ pub mod image_name;
 mod images;
 pub mod labels;
 mod lookup;
+#[cfg(test)]
+mod model;
 mod mounts;
 mod observe;
 pub mod observed;

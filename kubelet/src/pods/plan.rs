@@ -367,3 +367,6 @@ fn changed(container: &Container, last: &observed::Container) -> Option<Kill> {
 fn kill(last: &observed::Container, reason: KillReason, message: String, grace: Option<i64>) -> Kill {
     Kill { id: last.id.clone(), name: last.name.clone(), reason, message, grace }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,3 +99,6 @@ pub fn deadline_left(pod: &Pod, now: Timestamp) -> Option<Duration> {
     let limit = Duration::from_secs(u64::try_from(limit).unwrap_or(0));
     Some(limit.saturating_sub(since(start, now)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,6 @@ fn pod_ips(inputs: Inputs<'_>, known: &PodStatus) -> Vec<String> {
 fn known_ips(known: &PodStatus) -> Vec<String> {
     known.pod_ips.iter().flatten().map(|ip| ip.ip.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests;
