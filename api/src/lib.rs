@@ -13,6 +13,7 @@ pub mod labels;
 pub mod meta;
 pub mod names;
 pub mod patch;
+pub mod protobuf;
 pub mod quantity;
 pub mod quote;
 pub mod schema;
