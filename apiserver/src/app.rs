@@ -59,7 +59,7 @@ impl App {
         &self.tasks
     }
 
-    /// Reads an object in its storage version. What the cache has is taken; what it has not is looked for as fresh as can be.
+    /// Reads an object in its storage version. Every acknowledged write is seen.
     ///
     /// # Errors
     /// 503 or 504 when the store is away.
@@ -73,10 +73,7 @@ impl App {
         let Some(row) = self.row(group, resource) else { return Ok(None) };
         let Some(storage) = row.storage() else { return Ok(None) };
         let namespace = namespace.unwrap_or_default();
-        let mut entry = self.reader.get(storage, namespace, name, At::Any).await?;
-        if entry.is_none() {
-            entry = self.reader.get(storage, namespace, name, At::Latest).await?;
-        }
+        let entry = self.reader.get(storage, namespace, name, At::Latest).await?;
         entry.map(|entry| codec::parse_stored(&entry.json)).transpose()
     }
 

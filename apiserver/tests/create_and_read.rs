@@ -77,8 +77,10 @@ async fn bodies_must_match_the_path() {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
     assert_eq!(server.post(CONFIG_MAPS, &secret).await.code, 400);
     assert_eq!(server.request(Method::POST, CONFIG_MAPS, &[], "{\"kind\":").await.code, 400);
+    let cbor = [("content-type", "application/cbor")];
+    assert_eq!(server.request(Method::POST, CONFIG_MAPS, &cbor, "x").await.code, 415);
     let protobuf = [("content-type", "application/vnd.kubernetes.protobuf")];
-    assert_eq!(server.request(Method::POST, CONFIG_MAPS, &protobuf, "x").await.code, 415);
+    assert_eq!(server.request(Method::POST, CONFIG_MAPS, &protobuf, "x").await.code, 400);
     assert_eq!(server.request(Method::PUT, CONFIG_MAPS, &[], "{}").await.code, 405);
     assert_eq!(server.post("/api/v1/configmaps", &config_map("a", "1")).await.code, 405);
 }

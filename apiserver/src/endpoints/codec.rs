@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use corvette_api::{
     decode::{self, Parsed},
     gvk::GroupVersionKind,
-    meta, schema,
+    meta, protobuf, schema,
     status::{self, Status},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -52,10 +52,17 @@ pub async fn read(mut body: Body) -> Result<Bytes, Status> {
     Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
-/// Encodes a value.
+/// Encodes a value. Protobuf is negotiated only for kinds that have a message.
 pub fn encode(value: &Value, media: Media, pretty: bool) -> Bytes {
     match media {
         Media::Yaml => Bytes::from(corvette_api::yaml::to_string(value)),
+        Media::Protobuf => match protobuf::encode(value) {
+            Ok(bytes) => bytes.into(),
+            Err(error) => {
+                tracing::error!(%error, kind = meta::kind(value), "an object does not encode");
+                Bytes::new()
+            }
+        },
         Media::Json if pretty => serde_json::to_vec_pretty(value).map(Bytes::from).unwrap_or_default(),
         Media::Json => serde_json::to_vec(value).map(Bytes::from).unwrap_or_default(),
     }
@@ -139,17 +146,31 @@ pub fn decode_body(
     expected: Expected<'_>,
     validation: FieldValidation,
 ) -> Result<Value, Status> {
-    let media = negotiate::body_media(&call.headers)?;
-    let parsed = match media {
-        Media::Json => decode::json(bytes),
-        Media::Yaml => decode::yaml(bytes),
-    };
-    let Parsed { value, strict: duplicates } =
-        parsed.map_err(|error| decode::unrecognized(expected.kind, error, bytes))?;
+    let Parsed { value, strict: duplicates } = read_body(&call.headers, bytes, expected)?;
     let mut value = check_kind(value, expected)?;
     let strict = prune(&mut value, expected, duplicates)?;
     report(call, strict, expected, validation)?;
     Ok(value)
+}
+
+/// Parses a body of any media type read.
+///
+/// # Errors
+/// 400 when it is malformed, 415 for media types not read.
+pub fn read_body(headers: &HeaderMap, bytes: &[u8], expected: Expected<'_>) -> Result<Parsed, Status> {
+    let unrecognized = |error: &dyn std::fmt::Display| decode::unrecognized(expected.kind, error, bytes);
+    match negotiate::body_media(headers)? {
+        Media::Json => decode::json(bytes).map_err(|error| unrecognized(&error)),
+        Media::Yaml => decode::yaml(bytes).map_err(|error| unrecognized(&error)),
+        Media::Protobuf => {
+            let kind = (expected.api_version, expected.kind);
+            if !protobuf::knows(kind.0, kind.1) {
+                return Err(status::unsupported_media_type(&negotiate::MEDIA_TYPES));
+            }
+            let value = protobuf::decode(bytes, kind).map_err(|error| unrecognized(&error))?;
+            Ok(Parsed { value, strict: Vec::new() })
+        }
+    }
 }
 
 /// Decodes an object a patch made, as [`decode_body`] does.
@@ -167,19 +188,6 @@ pub fn decode_patched(
     let strict = prune(&mut value, expected, duplicates)?;
     report(call, strict, expected, validation)?;
     Ok(value)
-}
-
-/// Parses bytes of a media type; duplicate fields are reported beside.
-///
-/// # Errors
-/// 400 when the text is malformed.
-pub fn parse(bytes: &[u8], media: Media) -> Result<(Value, Vec<String>), Status> {
-    let parsed = match media {
-        Media::Json => decode::json(bytes),
-        Media::Yaml => decode::yaml(bytes),
-    };
-    let parsed = parsed.map_err(|error| status::bad_request(error.to_string()))?;
-    Ok((parsed.value, parsed.strict))
 }
 
 fn check_kind(mut value: Value, expected: Expected<'_>) -> Result<Value, Status> {

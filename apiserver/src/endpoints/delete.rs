@@ -11,9 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     call::Call,
-    codec,
+    codec::{self, Expected},
     deletion::{self, Plan},
-    negotiate,
     options::DeleteOptions,
     reply::Reply,
 };
@@ -23,6 +22,12 @@ use crate::{
     objects::{Current, Written},
 };
 
+/// What the body of a delete is.
+const OPTIONS: Expected<'static> = Expected {
+    api_version: "v1",
+    kind: "DeleteOptions",
+    definition: Some("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"),
+};
 /// Attempts at a delete that others keep overtaking.
 const ATTEMPTS: usize = 20;
 
@@ -43,8 +48,8 @@ pub fn options(call: &Call, body: &Bytes) -> Result<DeleteOptions, Status> {
     if body.is_empty() {
         return DeleteOptions::parse(&call.info.query, None);
     }
-    let (value, _) = codec::parse(body, negotiate::body_media(&call.headers)?)?;
-    let mut options = DeleteOptions::parse(&call.info.query, Some(&value))?;
+    let parsed = codec::read_body(&call.headers, body, OPTIONS)?;
+    let mut options = DeleteOptions::parse(&call.info.query, Some(&parsed.value))?;
     options.dry_run |= DeleteOptions::parse(&call.info.query, None)?.dry_run;
     Ok(options)
 }

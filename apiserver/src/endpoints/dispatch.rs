@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corvette_api::status::{self, Status};
+use corvette_api::{
+    protobuf,
+    status::{self, Status},
+};
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
@@ -13,7 +16,7 @@ use super::{
     connect::{self, Connect},
     create, delete, deletecollection, get, list,
     modify::Part,
-    negotiate::{self, Views},
+    negotiate::{self, Messages, Views},
     patch,
     reply::{self, Reply},
     reviews, subresources, update, watch,
@@ -54,7 +57,8 @@ pub async fn dispatch(
         return Err(status::method_not_allowed());
     }
     let (parts, body) = request.into_parts();
-    let accept = negotiate::negotiate(&parts.headers, views(&info, subresource.as_ref()))?;
+    let views = views(&info, subresource.as_ref());
+    let accept = negotiate::negotiate_with(&parts.headers, views, messages(&row, subresource.as_ref(), views))?;
     let headers = parts.headers;
     let call = Call { app, row, subresource, info, user, headers, accept, warnings: parking_lot::Mutex::default() };
     if call.info.verb == request_info::Verb::Watch {
@@ -147,6 +151,18 @@ fn is_served(row: &Row, subresource: Option<&Subresource>, info: &RequestInfo) -
         Verb::Get | Verb::Update | Verb::Patch | Verb::Delete => !on_collection,
     };
     fits && row.verbs.contains(verb)
+}
+
+/// Tells whether what a request answers with has a protobuf message.
+fn messages(row: &Row, subresource: Option<&Subresource>, views: Views) -> Messages {
+    let known = match (subresource, views) {
+        (Some(subresource), _) if subresource.foreign => {
+            protobuf::knows(&subresource.object.api_version(), &subresource.object.kind)
+        }
+        (_, Views::List) => protobuf::knows(&row.api_version, &row.list_kind),
+        _ => protobuf::knows(&row.api_version, &row.kind),
+    };
+    if known { Messages::Known } else { Messages::None }
 }
 
 fn views(info: &RequestInfo, subresource: Option<&Subresource>) -> Views {

@@ -4,6 +4,7 @@
 
 use corvette_api::{
     field::{Errors, Path},
+    gvk::GroupKind,
     kinds::{self, Strategy},
     meta,
     status::{self, Status},
@@ -147,12 +148,23 @@ fn check_identity(call: &Call, new: &Value, old: &Value) -> Result<(), Status> {
         if call.row.strategy.allow_unconditional_update() {
             return Ok(());
         }
-        let mut errors = Errors::default();
-        let path = Path::new("metadata").child("resourceVersion");
-        errors.invalid_value(&path, 0, "must be specified for an update");
-        return Err(status::invalid(&call.row.group_kind(), name, &errors));
+        return Err(version_required(&call.row.group_kind(), name));
     }
     if version == meta::resource_version(old) { Ok(()) } else { Err(status::object_modified(&resource, name)) }
+}
+
+/// Refuses an update without resourceVersion. Upstream prints the number as Go prints unsigned ones.
+fn version_required(kind: &GroupKind, name: &str) -> Status {
+    let mut errors = Errors::default();
+    let path = Path::new("metadata").child("resourceVersion");
+    errors.invalid_value(&path, 0, "must be specified for an update");
+    let mut failed = status::invalid(kind, name, &errors);
+    let in_hex = |text: &str| text.replace("Invalid value: 0:", "Invalid value: 0x0:");
+    failed.message = in_hex(&failed.message);
+    for cause in failed.details.iter_mut().flat_map(|details| &mut details.causes) {
+        cause.message = in_hex(&cause.message);
+    }
+    failed
 }
 
 /// Carries over what no client may change.

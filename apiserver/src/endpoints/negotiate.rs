@@ -1,14 +1,19 @@
 //! Content negotiation: which media type and which view of an object a client accepts.
 //!
-//! Follows `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation/negotiate.go @ v1.36`, without protobuf.
+//! Follows `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation/negotiate.go @ v1.36`, protobuf for
+//! kinds that have a message.
 
 use corvette_api::status::{self, Status};
 use http::{HeaderMap, header};
 
 use crate::tables::MetaVersion;
 
-/// Media types served and read, in order of preference.
+/// Media types of request bodies, and of answers about kinds with protobuf message.
+pub const BODY_TYPES: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
+/// Media types of answers about kinds without protobuf message, in order of preference.
 pub const MEDIA_TYPES: [&str; 2] = ["application/json", "application/yaml"];
+/// Media type of Kubernetes' protobuf.
+pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// Encoding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub enum Media {
     Json,
     /// `application/yaml`.
     Yaml,
+    /// [`PROTOBUF`].
+    Protobuf,
 }
 
 impl Media {
@@ -25,6 +32,7 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
+            Self::Protobuf => PROTOBUF,
         }
     }
 }
@@ -109,20 +117,41 @@ pub enum Views {
 /// # Errors
 /// 406 listing the media types served.
 pub fn negotiate(headers: &HeaderMap, views: Views) -> Result<Negotiated, Status> {
+    negotiate_with(headers, views, Messages::None)
+}
+
+/// Whether the kind of an answer has a protobuf message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Messages {
+    /// It has none.
+    None,
+    /// It has one.
+    Known,
+}
+
+/// Picks as [`negotiate`] does, protobuf among the media types where the kind has a message. Tables have none.
+///
+/// # Errors
+/// 406 listing the media types served.
+pub fn negotiate_with(headers: &HeaderMap, views: Views, messages: Messages) -> Result<Negotiated, Status> {
     let clauses = clauses(headers);
     if clauses.is_empty() {
         return Ok(Negotiated { media: Media::Json, view: View::Object });
     }
-    clauses
-        .iter()
-        .find_map(|clause| Some(Negotiated { media: media(clause.media)?, view: view(clause, views)? }))
-        .ok_or_else(|| status::not_acceptable(&MEDIA_TYPES))
+    let fits = |clause: &Clause<'_>| {
+        let picked = Negotiated { media: media(clause.media)?, view: view(clause, views)? };
+        let encodes = messages == Messages::Known && !matches!(picked.view, View::Table(_));
+        (picked.media != Media::Protobuf || encodes).then_some(picked)
+    };
+    let served: &[&str] = if messages == Messages::Known { &BODY_TYPES } else { &MEDIA_TYPES };
+    clauses.iter().find_map(fits).ok_or_else(|| status::not_acceptable(served))
 }
 
 fn media(range: &str) -> Option<Media> {
     match range {
         "application/json" | "*/*" | "application/*" => Some(Media::Json),
         "application/yaml" => Some(Media::Yaml),
+        PROTOBUF => Some(Media::Protobuf),
         _ => None,
     }
 }
@@ -151,7 +180,8 @@ pub fn body_media(headers: &HeaderMap) -> Result<Media, Status> {
     match content_type.split(';').next().map(str::trim) {
         None | Some("" | "application/json") => Ok(Media::Json),
         Some("application/yaml") => Ok(Media::Yaml),
-        Some(_) => Err(status::unsupported_media_type(&MEDIA_TYPES)),
+        Some(PROTOBUF) => Ok(Media::Protobuf),
+        Some(_) => Err(status::unsupported_media_type(&BODY_TYPES)),
     }
 }
 
@@ -176,6 +206,10 @@ mod tests {
         check("application/vnd.kubernetes.protobuf", Views::Single, None);
         check("application/json;as=Nonsense;g=meta.k8s.io;v=v1", Views::Single, None);
         check("application/json;as=Table;g=meta.k8s.io;v=v2", Views::List, None);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, PROTOBUF.parse().unwrap());
+        let protobuf = Negotiated { media: Media::Protobuf, view: View::Object };
+        assert_eq!(negotiate_with(&headers, Views::Single, Messages::Known).ok(), Some(protobuf));
         check("*/*", Views::Single, Some(json));
         check("application/json;q=0.5, application/yaml", Views::Single, Some(Negotiated { media: Media::Yaml, view: View::Object }));
         let metadata = Negotiated { media: Media::Json, view: View::Metadata(MetaVersion::V1) };
@@ -183,12 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_json_or_yaml() {
+    fn bodies_are_json_yaml_or_protobuf() {
         let mut headers = HeaderMap::new();
         assert_eq!(body_media(&headers).ok(), Some(Media::Json));
         headers.insert(header::CONTENT_TYPE, "application/yaml; charset=utf-8".parse().unwrap());
         assert_eq!(body_media(&headers).ok(), Some(Media::Yaml));
-        headers.insert(header::CONTENT_TYPE, "application/vnd.kubernetes.protobuf".parse().unwrap());
+        headers.insert(header::CONTENT_TYPE, PROTOBUF.parse().unwrap());
+        assert_eq!(body_media(&headers).ok(), Some(Media::Protobuf));
+        headers.insert(header::CONTENT_TYPE, "application/cbor".parse().unwrap());
         assert_eq!(body_media(&headers).unwrap_err().code, 415);
     }
 }

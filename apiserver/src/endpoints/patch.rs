@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use corvette_api::{
+    decode::{self, Parsed},
     meta, patch, schema,
     status::{self, Reason, Status},
 };
@@ -12,7 +13,6 @@ use super::{
     call::Call,
     codec::{self, Expected},
     modify::{self, Edit, Part},
-    negotiate::Media,
     options::WriteOptions,
     reply::Reply,
 };
@@ -68,7 +68,8 @@ impl Patch {
     pub fn parse(call: &Call, body: &Bytes, has_schema: bool) -> Result<Self, Status> {
         let form = Form::of_request(&call.headers, has_schema)?;
         let options = WriteOptions::parse(&call.info.query, "PatchOptions")?;
-        let (body, duplicates) = codec::parse(body, Media::Json)?;
+        let Parsed { value: body, strict: duplicates } =
+            decode::json(body).map_err(|error| status::bad_request(format!("error decoding patch: {error}")))?;
         match (form, &body) {
             (Form::Json, Value::Array(operations)) if operations.len() > MAX_OPERATIONS => {
                 return Err(status::request_entity_too_large(format!(

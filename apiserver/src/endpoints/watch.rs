@@ -6,10 +6,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use corvette_api::{
     field::{Errors, Path},
     gvk::GroupKind,
+    protobuf,
     status::{self, Status},
 };
 use futures::{Stream, StreamExt};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -32,6 +33,8 @@ use crate::{
 
 /// Shortest watch when the client names no timeout; the longest is twice that (upstream's `--min-request-timeout`).
 const MIN_TIMEOUT: Duration = Duration::from_secs(1800);
+/// `Content-Type` of watches in protobuf.
+const PROTOBUF_STREAM: &str = "application/vnd.kubernetes.protobuf;stream=watch";
 /// Events that are ready are sent together up to this many bytes.
 const BATCH: usize = 64 * 1024;
 
@@ -95,6 +98,9 @@ pub async fn watch(call: Call) -> Result<Reply, Status> {
         call,
     };
     let mut response = reply::encoded(StatusCode::OK, Media::Json, Bytes::new());
+    if running.call.accept.media == Media::Protobuf {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF_STREAM));
+    }
     *response.body_mut() = body::stream(running.into_stream());
     Ok(Reply::Finished(response))
 }
@@ -184,18 +190,28 @@ impl Running {
             Ok(event) => event,
             Err(error) => return self.failure(&reader::failure(&error)),
         };
-        if self.call.accept.view == View::Object && self.call.row.is_storage_version() {
+        let plain = self.call.accept.media == Media::Json && self.call.accept.view == View::Object;
+        if plain && self.call.row.is_storage_version() {
             return event.frame();
         }
         match self.shown(&event) {
-            Ok(object) => frame(event.kind().as_str(), &object),
+            Ok(object) => self.frame(event.kind().as_str(), &object),
             Err(failed) => self.failure(&failed),
         }
     }
 
     fn failure(&mut self, failed: &Status) -> Bytes {
         self.ended = true;
-        frame("ERROR", &failed.to_value())
+        self.frame("ERROR", &failed.to_value())
+    }
+
+    fn frame(&self, kind: &str, object: &Value) -> Bytes {
+        if self.call.accept.media == Media::Protobuf {
+            return protobuf::frame(kind, &codec::encode(object, Media::Protobuf, false)).into();
+        }
+        let mut line = json!({"type": kind, "object": object}).to_string();
+        line.push('\n');
+        line.into()
     }
 
     /// Turns the object of an event into what the client asked to see.
@@ -241,12 +257,6 @@ impl Running {
             }
         }
     }
-}
-
-fn frame(kind: &str, object: &Value) -> Bytes {
-    let mut line = json!({"type": kind, "object": object}).to_string();
-    line.push('\n');
-    line.into()
 }
 
 #[cfg(test)]

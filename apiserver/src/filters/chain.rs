@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Instant};
 use corvette_api::status::Status;
 use http::{Request, Response};
 
-use super::{audit, authn, authz::Attributes, deadline, panic, request_info::RequestInfo};
+use super::{audit, authn, authz::Attributes, deadline, impersonation, panic, request_info::RequestInfo};
 use crate::{
     App, UserInfo,
     body::Body,
     endpoints::{
         dispatch,
-        negotiate::{self, Media, Views},
+        negotiate::{self, Media, Messages, Views},
         reply,
     },
     nonresource,
@@ -21,7 +21,8 @@ use crate::{
 pub async fn serve(app: Arc<App>, request: Request<Body>) -> Response<Body> {
     let started = Instant::now();
     let info = RequestInfo::parse(request.method(), request.uri());
-    let media = negotiate::negotiate(request.headers(), Views::ObjectOnly).map_or(Media::Json, |accept| accept.media);
+    let accept = negotiate::negotiate_with(request.headers(), Views::ObjectOnly, Messages::Known);
+    let media = accept.map_or(Media::Json, |accept| accept.media);
     let recorded = info.clone();
     let mut who = None;
     let outcome = panic::guarded(pass(app, info, request, &mut who)).await;
@@ -37,6 +38,7 @@ async fn pass(
     who: &mut Option<Arc<UserInfo>>,
 ) -> Result<Response<Body>, Status> {
     let user = authn::authenticate(request.headers(), request.extensions())?;
+    let user = impersonation::impersonate(&app.authorizers, request.headers(), user)?;
     *who = Some(Arc::clone(&user));
     let place = app.limits.admit(&info, &user)?;
     app.authorizers.check(&Attributes::of_request(&user, &info))?;

@@ -1,5 +1,5 @@
 //! The request chain, one file per filter, in the order [`chain::serve`] applies them: panic → request info → authenticate
-//! → audit → flow control → authorise → deadline → dispatch.
+//! → impersonate → audit → flow control → authorise → deadline → dispatch.
 
 pub mod audit;
 pub mod authn;
@@ -7,6 +7,7 @@ pub mod authz;
 pub mod chain;
 pub mod deadline;
 pub mod flow;
+pub mod impersonation;
 pub mod panic;
 pub mod query;
 pub mod request_info;

@@ -86,7 +86,7 @@ pub async fn serve(app: &App, path: &str, request: &Parts) -> Result<Option<Resp
                 reply::encoded(StatusCode::OK, media, document.body.clone())
             }
         }
-        Media::Yaml => {
+        Media::Yaml | Media::Protobuf => {
             let value = codec::parse_stored(&document.body)?;
             reply::write_value(headers, media, false, StatusCode::OK, value).await
         }

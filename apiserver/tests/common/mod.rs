@@ -6,7 +6,10 @@ use std::{net::Ipv4Addr, sync::Arc};
 use bytes::Bytes;
 use corvette_apiserver::{ApiServer, Config, Local, UserInfo, body::Body};
 use corvette_component::tasks::Tasks;
-use corvette_store::sqlite::{Options, Sqlite};
+use corvette_store::{
+    Store,
+    sqlite::{Options, Sqlite},
+};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -17,6 +20,7 @@ pub struct Server {
     pub api: ApiServer,
     pub tasks: Tasks,
     pub dir: tempfile::TempDir,
+    pub store: Arc<Sqlite>,
     user: Local,
 }
 
@@ -67,10 +71,21 @@ impl Server {
     pub async fn start_in(dir: tempfile::TempDir) -> Self {
         let tasks = Tasks::new("test");
         let store = Sqlite::open(dir.path().join("state.db"), Options::default(), &tasks).await.unwrap();
-        let config = Config::new(Arc::new(store), Ipv4Addr::new(192, 168, 7, 1).into(), 6443);
+        let store = Arc::new(store);
+        let config = Config::new(store.clone(), Ipv4Addr::new(192, 168, 7, 1).into(), 6443);
         let api = ApiServer::new(config, &tasks).await.unwrap();
         let user = api.local(UserInfo::new("admin", &["system:masters"]));
-        Self { api, tasks, dir, user }
+        Self { api, tasks, dir, user, store }
+    }
+
+    /// Ends the server, compacts its store to the present and gives its directory back.
+    pub async fn stop(self) -> tempfile::TempDir {
+        let Self { api, tasks, dir, user, store } = self;
+        store.compact(store.current_revision().await.unwrap()).await.unwrap();
+        tasks.shutdown(std::time::Duration::from_secs(60)).await.unwrap();
+        drop((api, user));
+        store.close().await;
+        dir
     }
 
     /// Makes a request as an administrator and gives the response with its body unread.
