@@ -31,6 +31,7 @@ pub struct Cluster {
     etcd: Option<Etcd>,
     data: tempfile::TempDir,
     process: Option<Child>,
+    said: Vec<String>,
 }
 
 impl Cluster {
@@ -44,7 +45,7 @@ impl Cluster {
             Backend::Embedded => None,
             Backend::Etcd => Some(Etcd::start(&machine)?),
         };
-        let mut cluster = Self { machine, etcd, data: tempfile::tempdir()?, process: None };
+        let mut cluster = Self { machine, etcd, data: tempfile::tempdir()?, process: None, said: Vec::new() };
         cluster.up()?;
         Ok(cluster)
     }
@@ -68,13 +69,13 @@ impl Cluster {
         let lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();
         let (say, said) = mpsc::channel();
         std::thread::spawn(move || lines.map_while(Result::ok).all(|line| say.send(line).is_ok()));
-        let mut heard = Vec::new();
+        self.said.clear();
         self.process = Some(child);
         loop {
             match said.recv_timeout(READY_DEADLINE) {
                 Ok(line) if line == "ready" => return Ok(()),
-                Ok(line) => heard.push(line),
-                Err(_) => bail!("not ready\n{}\n{}", heard.join("\n"), self.log()),
+                Ok(line) => self.said.push(line),
+                Err(_) => bail!("not ready\n{}\n{}", self.said.join("\n"), self.log()),
             }
         }
     }
@@ -96,6 +97,11 @@ impl Cluster {
     /// When it is not running.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("the cluster is up").id()
+    }
+
+    /// The lines `corvette up` printed before `ready`.
+    pub fn said(&self) -> &[String] {
+        &self.said
     }
 
     /// What `corvette` wrote to its standard error since it was started.
@@ -120,7 +126,7 @@ impl Cluster {
 
     /// A `corvette` command on this cluster's data directory.
     pub fn corvette(&self, command: &str) -> Command {
-        let mut built = self.machine.command(binary("corvette"));
+        let mut built = self.machine.command(program("corvette"));
         built.args(command.split(' ')).arg("--data-dir").arg(self.data_dir());
         built
     }
@@ -150,7 +156,7 @@ impl Cluster {
     /// When it does not start or takes longer than two minutes.
     #[track_caller]
     pub fn cvctl(&self, words: &[&str], input: Option<&str>) -> Output {
-        self.client(&binary("cvctl"), words, input)
+        self.client(&program("cvctl"), words, input)
     }
 
     #[track_caller]
@@ -179,6 +185,9 @@ impl Drop for Cluster {
         if std::thread::panicking() {
             eprintln!("--- corvette says:\n{}", self.log());
         }
+        if !self.data_dir().exists() {
+            return;
+        }
         if let Err(error) = self.down() {
             eprintln!("{error:#}");
         }
@@ -186,7 +195,10 @@ impl Drop for Cluster {
 }
 
 /// A program of this workspace, built by `cargo xtask test`, beside the test's own executable.
-fn binary(name: &str) -> PathBuf {
+///
+/// # Panics
+/// When the test does not run from a target directory.
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.ancestors().nth(2).expect("tests run from target/<profile>/deps");
     profile.join(name)

@@ -47,7 +47,10 @@ impl Output {
 }
 
 /// Runs a program to its end, giving it `input`.
-pub(crate) fn run(command: &mut Command, input: Option<&str>) -> Result<Output> {
+///
+/// # Errors
+/// When it does not start, or runs longer than two minutes.
+pub fn run(command: &mut Command, input: Option<&str>) -> Result<Output> {
     let name = format!("{command:?}");
     let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     let mut child = command

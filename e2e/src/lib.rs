@@ -8,8 +8,8 @@ mod etcd;
 mod image;
 mod machine;
 
-pub use cluster::{Backend, Cluster};
-pub use command::{Output, eventually};
+pub use cluster::{Backend, Cluster, program};
+pub use command::{Output, eventually, run};
 pub use etcd::Etcd;
 pub use image::sample_image;
 pub use machine::Machine;

@@ -47,6 +47,16 @@ impl Machine {
         command
     }
 
+    /// Moves this thread, and threads it starts from now on, onto this machine.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered.
+    pub fn enter(&self) -> Result<()> {
+        let namespace = std::fs::File::open(format!("/run/netns/{}", self.name))?;
+        nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET)?;
+        Ok(())
+    }
+
     /// Name of the namespace.
     pub fn name(&self) -> &str {
         &self.name

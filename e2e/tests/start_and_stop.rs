@@ -1,0 +1,84 @@
+//! Starting when it cannot be done, and what stopping leaves behind: one clear line, and nothing.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use corvette_e2e::{Backend, Cluster, Machine, program, run};
+
+/// What `corvette up` says on standard error when it does not start.
+fn refused(machine: &Machine, dir: &Path, change: impl FnOnce(&mut Command)) -> String {
+    let mut command = machine.command(program("corvette"));
+    command.arg("up").arg("--data-dir").arg(dir).args(["--node-ip", Machine::ADDRESS]);
+    change(&mut command);
+    let output = run(&mut command, None).unwrap();
+    let said = output.clone().failure();
+    assert_eq!(said.lines().count(), 1, "one line: {output:?}");
+    assert!(!output.out.lines().any(|line| line == "ready"), "{output:?}");
+    said
+}
+
+#[test]
+fn what_prevents_a_start_is_said_in_one_line() {
+    let machine = Machine::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+
+    let mut holder = machine.command("busybox").args(["nc", "-l", "-p", "6443"]).stdin(Stdio::piped()).spawn().unwrap();
+    corvette_e2e::eventually("the port is taken", std::time::Duration::from_secs(10), || {
+        let listening = run(machine.command("ss").args(["-ltnH"]), None).map_err(|e| e.to_string())?.out;
+        if listening.contains(":6443") { Ok(()) } else { Err(listening) }
+    });
+    let said = refused(&machine, dir.path(), |_| {});
+    assert!(said.contains("cannot listen on 0.0.0.0:6443") && said.contains("--secure-port"), "{said}");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+
+    let said = refused(&machine, dir.path(), |command| {
+        command.env("PATH", "/nonexistent");
+    });
+    assert!(said.contains("containerd") && said.contains("install"), "{said}");
+
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let said = refused(&machine, &file, |_| {});
+    assert!(said.contains("cannot create"), "{said}");
+
+    let said = refused(&machine, dir.path(), |command| {
+        command.args(["--etcd-servers", "http://127.0.0.1:1"]);
+    });
+    assert!(said.contains("etcd at http://127.0.0.1:1"), "{said}");
+
+    let missing = dir.path().join("missing.tar");
+    let said = refused(&machine, dir.path(), |command| {
+        command.arg("--image").arg(&missing);
+    });
+    assert!(said.contains("missing.tar"), "{said}");
+    run(machine.command(program("corvette")).arg("reset").arg("--data-dir").arg(dir.path()), None).unwrap().success();
+}
+
+#[test]
+fn a_directory_has_one_process_and_reset_removes_everything() {
+    let mut cluster = Cluster::start(Backend::Embedded).unwrap();
+    let (dir, pid) = (cluster.data_dir(), cluster.pid());
+    let said = refused(cluster.machine(), &dir, |command| {
+        command.args(["--secure-port", "7443"]);
+    });
+    assert!(said.contains(&format!("in use by process {pid}")), "{said}");
+
+    cluster.kubectl("run sleeper --image=corvette.local/busybox:1 --command -- sleep 3600").success();
+    cluster.kubectl("wait --for=condition=Ready pod/sleeper --timeout=60s").success();
+    let namespaces = || std::fs::read_dir("/run/netns").map(|d| d.flatten().map(|e| e.file_name()).collect::<Vec<_>>());
+    let before = namespaces().unwrap();
+    run(&mut cluster.corvette("down"), None).unwrap().success();
+    assert!(namespaces().unwrap().len() < before.len(), "the pod's network namespace is gone");
+    let rules = run(cluster.machine().command("nft").args(["list", "ruleset"]), None).unwrap().success();
+    assert_eq!(rules.trim(), "", "no rule is left");
+    let left = run(Command::new("pgrep").args(["-f", dir.to_str().unwrap()]), None).unwrap().out;
+    assert_eq!(left.trim(), "", "no process is left");
+
+    cluster.up().unwrap();
+    let pods = cluster.kubectl("get pod sleeper -o name").success();
+    assert_eq!(pods.trim(), "pod/sleeper", "data stay until reset");
+    run(&mut cluster.corvette("reset"), None).unwrap().success();
+    assert!(!dir.exists());
+}
