@@ -34,14 +34,19 @@ impl Expectations {
 
     /// Expects `count` creations from now on, and forgets what was expected before.
     pub fn expect_creations(&self, owner: &NamespacedName, count: usize) {
-        let creations = i64::try_from(count).unwrap_or(i64::MAX);
-        self.set(owner, Expected { creations, deletions: HashSet::new(), since: Instant::now() });
+        self.expect(owner, count, []);
     }
 
     /// Expects the deletion of each of `children` from now on, and forgets what was expected before.
     pub fn expect_deletions(&self, owner: &NamespacedName, children: impl IntoIterator<Item = NamespacedName>) {
-        let deletions = children.into_iter().collect();
-        self.set(owner, Expected { creations: 0, deletions, since: Instant::now() });
+        self.expect(owner, 0, children);
+    }
+
+    /// Expects both from now on, and forgets what was expected before.
+    pub fn expect(&self, owner: &NamespacedName, count: usize, children: impl IntoIterator<Item = NamespacedName>) {
+        let creations = i64::try_from(count).unwrap_or(i64::MAX);
+        let expected = Expected { creations, deletions: children.into_iter().collect(), since: Instant::now() };
+        self.0.lock().insert(owner.clone(), expected);
     }
 
     /// Notes that a creation was seen, or failed and will not be seen.
@@ -70,10 +75,6 @@ impl Expectations {
     pub fn forget(&self, owner: &NamespacedName) {
         self.0.lock().remove(owner);
     }
-
-    fn set(&self, owner: &NamespacedName, expected: Expected) {
-        self.0.lock().insert(owner.clone(), expected);
-    }
 }
 
 #[cfg(test)]
@@ -97,6 +98,9 @@ mod tests {
         assert!(!set.satisfied(&owner));
         tokio::time::advance(TIMEOUT + Duration::from_secs(1)).await;
         assert!(set.satisfied(&owner));
+        set.expect(&owner, 1, [one.clone()]);
+        set.deletion_observed(&owner, &one);
+        assert!(!set.satisfied(&owner));
         set.forget(&owner);
         assert!(set.satisfied(&owner));
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use corvette_api::intstr::{self, Rounding};
+use corvette_api::intstr::Rounding;
 use corvette_client::kube::ResourceExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::controllers::shared::counts::scaled;
 
 /// The label that tells the pods of one template from those of another.
 pub const HASH_LABEL: &str = "pod-template-hash";
@@ -164,17 +165,6 @@ pub fn max_surge(deployment: &Deployment) -> i32 {
 pub fn max_unavailable(deployment: &Deployment) -> i32 {
     let wanted = replicas(deployment);
     if wanted == 0 { 0 } else { fenceposts(deployment).1.min(wanted) }
-}
-
-fn scaled(value: Option<&IntOrString>, total: i32, rounding: Rounding) -> i32 {
-    let value = match value {
-        None => intstr::IntOrString::Int(0),
-        Some(IntOrString::Int(number)) => intstr::IntOrString::Int(*number),
-        Some(IntOrString::String(text)) => intstr::IntOrString::String(text.clone()),
-    };
-    // A value that is neither was refused by validation.
-    let number = value.scaled(total.into(), rounding).unwrap_or_default();
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// Returns the progress deadline; `None` when there is none.

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use corvette_client::NamespacedName;
-use corvette_client::events::{EventType, Recorder};
 use corvette_client::expectations::Expectations;
 use corvette_client::informer::Informer;
-use corvette_client::kube::api::{DeleteParams, PostParams};
+use corvette_client::kube::api::PostParams;
 use corvette_client::kube::core::Selector;
-use corvette_client::kube::{self, Api, Client, ResourceExt as _};
+use corvette_client::kube::{self, Api, Client};
 use corvette_component::clock::SharedClock;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
@@ -20,6 +19,7 @@ use super::plan::{Plan, plan};
 use super::status::{Failure, next_available, status};
 use crate::controllers::shared::claim::{self, controller_of, controller_ref};
 use crate::controllers::shared::family::Family;
+use crate::controllers::shared::pod_control::PodControl;
 use crate::controllers::shared::pods;
 use crate::controllers::shared::slow_start::slow_start;
 use crate::framework::{Action, Context, Controller, Error, Queue, api_message, has_cause, is_not_found};
@@ -27,7 +27,7 @@ use crate::framework::{Action, Context, Controller, Error, Queue, api_message, h
 struct ReplicaController<K> {
     client: Client,
     clock: SharedClock,
-    recorder: Recorder,
+    control: PodControl,
     expectations: Arc<Expectations>,
     sets: Informer<K>,
     pods: Informer<Pod>,
@@ -48,7 +48,7 @@ pub fn build<K: Replicated>(cx: &Context, queue: Queue) -> Arc<dyn Controller> {
     Arc::new(ReplicaController {
         client: cx.client.clone(),
         clock: cx.clock.clone(),
-        recorder: cx.recorder(K::COMPONENT),
+        control: PodControl::new(cx.client.clone(), cx.recorder(K::COMPONENT)),
         expectations,
         sets,
         pods,
@@ -113,9 +113,8 @@ impl<K: Replicated> ReplicaController<K> {
     async fn create(&self, key: &NamespacedName, set: &K, count: usize) -> Result<(), (Failure, kube::Error)> {
         let Some(template) = set.template() else { return Ok(()) };
         let pod = pods::from_template(template, &key.name, &key.namespace, controller_ref(set));
-        let api = Api::<Pod>::namespaced(self.client.clone(), &key.namespace);
         self.expectations.expect_creations(key, count);
-        let (created, failed) = slow_start(count, || self.create_one(&api, set, &pod)).await;
+        let (created, failed) = slow_start(count, || self.control.create(set, &pod)).await;
         for _ in created..count {
             self.expectations.creation_observed(key);
         }
@@ -127,60 +126,23 @@ impl<K: Replicated> ReplicaController<K> {
         }
     }
 
-    async fn create_one(&self, api: &Api<Pod>, set: &K, pod: &Pod) -> Result<(), kube::Error> {
-        let object = set.object_ref(&());
-        match api.create(&PostParams::default(), pod).await {
-            Ok(created) => {
-                let message = format!("Created pod: {}", created.name_any());
-                self.recorder.event(&object, EventType::Normal, "SuccessfulCreate", message);
-                Ok(())
-            }
-            Err(error) => {
-                if !has_cause(&error, "NamespaceTerminating") {
-                    let message = format!("Error creating: {}", api_message(&error));
-                    self.recorder.event(&object, EventType::Warning, "FailedCreate", message);
-                }
-                Err(error)
-            }
-        }
-    }
-
     async fn delete(&self, key: &NamespacedName, set: &K, pods: &[Arc<Pod>]) -> Result<(), (Failure, kube::Error)> {
         let names: BTreeMap<NamespacedName, &Arc<Pod>> =
             pods.iter().map(|pod| (NamespacedName::of(pod.as_ref()), pod)).collect();
         self.expectations.expect_deletions(key, names.keys().cloned());
-        let api = Api::<Pod>::namespaced(self.client.clone(), &key.namespace);
-        let results = join_all(names.keys().map(|pod| self.delete_one(&api, key, set, pod))).await;
+        let results = join_all(names.keys().map(|pod| self.delete_one(key, set, pod))).await;
         match results.into_iter().find_map(Result::err) {
             Some(error) => Err((Failure { reason: "FailedDelete", message: api_message(&error) }, error)),
             None => Ok(()),
         }
     }
 
-    async fn delete_one(
-        &self,
-        api: &Api<Pod>,
-        key: &NamespacedName,
-        set: &K,
-        pod: &NamespacedName,
-    ) -> Result<(), kube::Error> {
-        let object = set.object_ref(&());
-        match api.delete(&pod.name, &DeleteParams::default()).await {
-            Ok(_) => {
-                let message = format!("Deleted pod: {}", pod.name);
-                self.recorder.event(&object, EventType::Normal, "SuccessfulDelete", message);
-                Ok(())
-            }
-            Err(error) => {
-                self.expectations.deletion_observed(key, pod);
-                if is_not_found(&error) {
-                    return Ok(());
-                }
-                let message = format!("Error deleting: {}", api_message(&error));
-                self.recorder.event(&object, EventType::Warning, "FailedDelete", message);
-                Err(error)
-            }
+    async fn delete_one(&self, key: &NamespacedName, set: &K, pod: &NamespacedName) -> Result<(), kube::Error> {
+        let deleted = self.control.delete(set, pod).await;
+        if !matches!(deleted, Ok(true)) {
+            self.expectations.deletion_observed(key, pod);
         }
+        deleted.map(drop)
     }
 
     async fn write_status(

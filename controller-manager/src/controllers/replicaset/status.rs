@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::kind::Replicated;
+use crate::controllers::shared::counts::{number, positive};
 use crate::controllers::shared::pods;
 
 const REPLICA_FAILURE: &str = "ReplicaFailure";
@@ -69,15 +70,6 @@ fn conditions(
         None => conditions.retain(|condition| condition.type_ != REPLICA_FAILURE),
     }
     (!conditions.is_empty()).then_some(conditions)
-}
-
-fn number(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
-}
-
-/// Zero counts are left out, as upstream's encoding does.
-fn positive(count: usize) -> Option<i32> {
-    Some(number(count)).filter(|count| *count > 0)
 }
 
 #[cfg(test)]

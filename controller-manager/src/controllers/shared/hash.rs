@@ -1,6 +1,7 @@
 //! Names from content: a stable hash of a pod template in upstream's safe alphabet.
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde::Serialize;
 
 /// Letters and digits that form no words.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -10,7 +11,12 @@ const FNV_PRIME: u32 = 0x0100_0193;
 
 /// Returns the hash of a template; `collisions` changes it when two templates collide.
 pub fn template_hash(template: &PodTemplateSpec, collisions: Option<i32>) -> String {
-    let content = serde_json::to_vec(template).expect("a pod template always encodes");
+    hash_of(template, collisions)
+}
+
+/// Returns the hash of any content.
+pub fn hash_of<T: Serialize>(content: &T, collisions: Option<i32>) -> String {
+    let content = serde_json::to_vec(content).expect("what comes from the API always encodes");
     let mut hash = fnv(FNV_OFFSET, &content);
     if let Some(collisions) = collisions {
         hash = fnv(hash, &collisions.to_le_bytes());

@@ -1,9 +1,13 @@
-//! Mechanisms that several controllers use: pods, ownership, adoption, slow start, template hash.
+//! Mechanisms that several controllers use: pods, nodes, ownership, adoption, slow start, revisions.
 
 pub mod claim;
+pub mod counts;
 pub mod discovery;
 pub mod family;
 pub mod hash;
+pub mod history;
+pub mod nodes;
+pub mod pod_control;
 pub mod pods;
 pub mod services;
 pub mod slow_start;
