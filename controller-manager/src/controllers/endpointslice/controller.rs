@@ -15,7 +15,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::plan::{MANAGED_BY, Observed, Plan, SERVICE_NAME, WRITER, plan};
 use crate::controllers::shared::{pods, services};
-use crate::framework::{Action, Context, Controller, Error, Queue, api_message, has_cause, is_not_found};
+use crate::framework::{Action, Context, Controller, Error, Queue, api_message, has_cause, is_conflict, is_not_found};
 
 /// The index of slices by the service they belong to.
 const BY_SERVICE: &str = "service";
@@ -98,6 +98,7 @@ impl Controller for SliceController {
         let written = self.write(key, plan(&observed)).await;
         if let Err(Error::Api(error)) = &written
             && !has_cause(error, "NamespaceTerminating")
+            && !is_conflict(error)
         {
             let message = format!("Error updating Endpoint Slices for Service {key}: {}", api_message(error));
             let object = service.object_ref(&());
