@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use corvette_api::patch::{merge, strategic};
-use corvette_api::{decode, labels, quantity, schema};
+use corvette_api::{decode, labels, protobuf, quantity, schema};
 use serde_json::{Value, json};
 
 fn main() {
@@ -36,6 +36,11 @@ fn main() {
     );
     report("clone", measure(|| pod.clone()), base);
     report("write", measure(|| serde_json::to_vec(&pod).expect("a value can be written")), base);
+    let start = Instant::now();
+    let message = protobuf::encode(&pod).expect("the pod has a message");
+    println!("{:<46} {:>9.1} µs", "protobuf table, first use", micros(start.elapsed()));
+    report("protobuf::decode", measure(|| protobuf::decode(&message, ("", "")).expect("the bytes are a pod")), base);
+    report("protobuf::encode", measure(|| protobuf::encode(&pod).expect("the pod has a message")), base);
     report(
         "strategic::apply (with two clones)",
         measure(|| strategic::apply(pod_def, pod.clone(), patch.clone())),
