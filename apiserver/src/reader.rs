@@ -107,7 +107,7 @@ impl Reader {
         let mut seen = HashSet::new();
         let specs = registry
             .stored()
-            .filter_map(|row| spec(row))
+            .filter_map(spec)
             .filter(|spec| seen.insert(Arc::clone(&spec.prefix)))
             .collect();
         let cacher = Cacher::start(Arc::clone(&store), specs, tasks).await.map_err(|error| failure(&error))?;

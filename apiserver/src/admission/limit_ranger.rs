@@ -110,7 +110,7 @@ impl<'a> Usage<'a> {
         for (target, source) in [(&mut self.requests, other.requests), (&mut self.limits, other.limits)] {
             for (name, quantity) in source {
                 match target.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, sum)) => *sum = sum.clone() + quantity,
+                    Some((_, sum)) => *sum += quantity,
                     None => target.push((name, quantity)),
                 }
             }

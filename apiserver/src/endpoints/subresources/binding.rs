@@ -118,7 +118,7 @@ fn set_node(pod: &mut Value, binding: &Value, now: &str) {
     let mut scheduled =
         json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
     if generation > 0 {
-        scheduled["observedGeneration"] = generation.into();
+        meta::as_map(&mut scheduled).insert("observedGeneration".to_owned(), generation.into());
     }
     conditions.push(scheduled);
 }
