@@ -37,6 +37,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LEAST_MEMORY: i64 = 100 << 20;
 /// Least share of disk and inodes, and of process ids, in percent, below which there is pressure.
 const LEAST_DISK: i64 = 10;
+/// Bytes of disk that are enough whatever share of it they are: a tenth of a large disk is no pressure.
+const ENOUGH_DISK: i64 = 2 << 30;
 const LEAST_INODES: i64 = 5;
 const LEAST_PIDS: u64 = 1;
 
@@ -190,7 +192,7 @@ impl Agent {
         Health {
             memory_pressure: machine::available_memory() < LEAST_MEMORY,
             disk_pressure: disk.is_some_and(|disk| {
-                share(disk.available, disk.total) < LEAST_DISK
+                (disk.available < ENOUGH_DISK && share(disk.available, disk.total) < LEAST_DISK)
                     || (disk.inodes > 0 && share(disk.inodes_free, disk.inodes) < LEAST_INODES)
             }),
             pid_pressure: machine::free_pids() < LEAST_PIDS,
