@@ -6,12 +6,11 @@ use std::process::{Command, Stdio};
 
 use corvette_e2e::{Backend, Cluster, Machine, program, run};
 
-/// What `corvette up` says on standard error when it does not start.
-fn refused(machine: &Machine, dir: &Path, change: impl FnOnce(&mut Command)) -> String {
-    let mut command = machine.command(program("corvette"));
-    command.arg("up").arg("--data-dir").arg(dir).args(["--node-ip", Machine::ADDRESS]);
-    change(&mut command);
-    let output = run(&mut command, None).unwrap();
+/// What `corvette up` with `flags` says on standard error when it does not start; `before` are words of `env`.
+fn refused(machine: &Machine, dir: &Path, before: &[&str], flags: &[&str]) -> String {
+    let mut command = machine.command("/usr/bin/env");
+    command.args(before).arg(program("corvette")).arg("up").arg("--data-dir").arg(dir);
+    let output = run(command.args(["--node-ip", Machine::ADDRESS]).args(flags), None).unwrap();
     let said = output.clone().failure();
     assert_eq!(said.lines().count(), 1, "one line: {output:?}");
     assert!(!output.out.lines().any(|line| line == "ready"), "{output:?}");
@@ -28,30 +27,24 @@ fn what_prevents_a_start_is_said_in_one_line() {
         let listening = run(machine.command("ss").args(["-ltnH"]), None).map_err(|e| e.to_string())?.out;
         if listening.contains(":6443") { Ok(()) } else { Err(listening) }
     });
-    let said = refused(&machine, dir.path(), |_| {});
+    let said = refused(&machine, dir.path(), &[], &[]);
     assert!(said.contains("cannot listen on 0.0.0.0:6443") && said.contains("--secure-port"), "{said}");
     holder.kill().unwrap();
     holder.wait().unwrap();
 
-    let said = refused(&machine, dir.path(), |command| {
-        command.env("PATH", "/nonexistent");
-    });
+    let said = refused(&machine, dir.path(), &["PATH=/nonexistent"], &[]);
     assert!(said.contains("containerd") && said.contains("install"), "{said}");
 
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let said = refused(&machine, &file, |_| {});
+    let said = refused(&machine, &file, &[], &[]);
     assert!(said.contains("cannot create"), "{said}");
 
-    let said = refused(&machine, dir.path(), |command| {
-        command.args(["--etcd-servers", "http://127.0.0.1:1"]);
-    });
+    let said = refused(&machine, dir.path(), &[], &["--etcd-servers", "http://127.0.0.1:1"]);
     assert!(said.contains("etcd at http://127.0.0.1:1"), "{said}");
 
     let missing = dir.path().join("missing.tar");
-    let said = refused(&machine, dir.path(), |command| {
-        command.arg("--image").arg(&missing);
-    });
+    let said = refused(&machine, dir.path(), &[], &["--image", missing.to_str().unwrap()]);
     assert!(said.contains("missing.tar"), "{said}");
     run(machine.command(program("corvette")).arg("reset").arg("--data-dir").arg(dir.path()), None).unwrap().success();
 }
@@ -60,9 +53,7 @@ fn what_prevents_a_start_is_said_in_one_line() {
 fn a_directory_has_one_process_and_reset_removes_everything() {
     let mut cluster = Cluster::start(Backend::Embedded).unwrap();
     let (dir, pid) = (cluster.data_dir(), cluster.pid());
-    let said = refused(cluster.machine(), &dir, |command| {
-        command.args(["--secure-port", "7443"]);
-    });
+    let said = refused(cluster.machine(), &dir, &[], &["--secure-port", "7443"]);
     assert!(said.contains(&format!("in use by process {pid}")), "{said}");
 
     cluster.kubectl("run sleeper --image=corvette.local/busybox:1 --command -- sleep 3600").success();
