@@ -32,15 +32,15 @@ fn fixtures_are_the_same_in_both_forms() {
 /// Reads hexadecimal digits; spaces and line ends between them do not count.
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(byte).collect()
+    let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+    digits.chunks(2).map(|pair| byte(pair).expect("the text holds digits")).collect()
 }
 
 /// Bodies that kubectl 1.32 sends: they mean the object, and the object encodes to the same bytes.
 fn check(body: &str, object: &Value) {
     let body = hex(body);
-    assert_eq!(&protobuf::decode(&body, ("", "")).unwrap(), object);
-    assert_eq!(protobuf::encode(object).unwrap(), body);
+    assert_eq!(protobuf::decode(&body, ("", "")).as_ref(), Ok(object));
+    assert_eq!(protobuf::encode(object), Ok(body));
 }
 
 #[test]
@@ -255,31 +255,35 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
+    fn pick<'a>(&mut self, among: &[&'a str]) -> &'a str {
+        let sides = u64::try_from(among.len()).expect("a few");
+        usize::try_from(self.roll(sides)).ok().and_then(|at| among.get(at)).copied().expect("the roll is in range")
+    }
+
     fn word(&mut self) -> String {
-        ["a", "web", "ü", "x/y", "10.0.0.1", "long enough that its length takes two bytes on the wire: ".repeat(3).as_str()]
-            [usize::try_from(self.roll(6)).unwrap()]
-        .to_owned()
+        let long = "long enough that its length takes two bytes on the wire: ".repeat(3);
+        self.pick(&["a", "web", "ü", "x/y", "10.0.0.1", &long]).to_owned()
     }
 
     fn value(&mut self, ty: &Type, depth: usize) -> Value {
         match ty {
             Type::String => self.word().into(),
-            Type::Bytes => ["cQ==", "AAEC/w=="][usize::try_from(self.roll(2)).unwrap()].into(),
-            Type::Int32 => (i64::try_from(self.roll(100_000)).unwrap() - 50_000).into(),
-            Type::Int64 => (i64::try_from(self.roll(1 << 30)).unwrap() * 4_000_000_000 + 1).into(),
+            Type::Bytes => self.pick(&["cQ==", "AAEC/w=="]).into(),
+            Type::Int32 => (self.roll(100_000).cast_signed() - 50_000).into(),
+            Type::Int64 => (self.roll(1 << 30).cast_signed() * 4_000_000_000 + 1).into(),
             Type::Bool => (self.roll(2) == 0).into(),
             Type::Double => 1.25.into(),
             Type::List(item) => (0..=self.roll(2)).map(|_| self.value(item, depth)).collect(),
             Type::Map(item) => {
                 Value::Object((0..=self.roll(2)).map(|n| (format!("k{n}"), self.value(item, depth))).collect())
             }
-            Type::Ref(_) => self.object(ty.def().unwrap(), depth),
+            Type::Ref(_) => self.object(ty.def().expect("a reference leads to a definition"), depth),
         }
     }
 
     fn object(&mut self, def: &Def, depth: usize) -> Value {
         match def.shape() {
-            Shape::Quantity => ["100m", "1Gi", "0"][usize::try_from(self.roll(3)).unwrap()].into(),
+            Shape::Quantity => self.pick(&["100m", "1Gi", "0"]).into(),
             Shape::IntOrString => if self.roll(2) == 0 { json!(0) } else { json!("50%") },
             Shape::Time => "2024-05-01T10:00:00Z".into(),
             Shape::MicroTime => "1969-12-31T23:59:59.000001Z".into(),
