@@ -6,9 +6,12 @@ use std::process::{Command, Stdio};
 
 use corvette_e2e::{Backend, Cluster, Machine, program, run};
 
-/// What `corvette up` with `flags` says on standard error when it does not start; `before` are words of `env`.
+/// Runs its words where the file called containerd is no program.
+const HIDE_CONTAINERD: &str = r#"mount --bind /dev/null "$(command -v containerd)" && exec "$@""#;
+
+/// What `corvette up` with `flags` says on standard error when it does not start; `before` are words that go before the command.
 fn refused(machine: &Machine, dir: &Path, before: &[&str], flags: &[&str]) -> String {
-    let mut command = machine.command("/usr/bin/env");
+    let mut command = machine.command("env");
     command.args(before).arg(program("corvette")).arg("up").arg("--data-dir").arg(dir);
     let output = run(command.args(["--node-ip", Machine::ADDRESS]).args(flags), None).unwrap();
     let said = output.clone().failure();
@@ -32,7 +35,7 @@ fn what_prevents_a_start_is_said_in_one_line() {
     holder.kill().unwrap();
     holder.wait().unwrap();
 
-    let said = refused(&machine, dir.path(), &["PATH=/nonexistent"], &[]);
+    let said = refused(&machine, dir.path(), &["unshare", "-m", "sh", "-c", HIDE_CONTAINERD, "sh"], &[]);
     assert!(said.contains("containerd") && said.contains("install"), "{said}");
 
     let file = dir.path().join("file");
@@ -58,10 +61,13 @@ fn a_directory_has_one_process_and_reset_removes_everything() {
 
     cluster.kubectl("run sleeper --image=corvette.local/busybox:1 --command -- sleep 3600").success();
     cluster.kubectl("wait --for=condition=Ready pod/sleeper --timeout=60s").success();
-    let namespaces = || std::fs::read_dir("/run/netns").map(|d| d.flatten().map(|e| e.file_name()).collect::<Vec<_>>());
-    let before = namespaces().unwrap();
+    let mounts = || {
+        let all = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        all.lines().filter(|line| line.contains(dir.to_str().unwrap())).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(mounts().iter().any(|mount| mount.contains("nsfs")), "the pod's network namespace: {:?}", mounts());
     run(&mut cluster.corvette("down"), None).unwrap().success();
-    assert!(namespaces().unwrap().len() < before.len(), "the pod's network namespace is gone");
+    assert_eq!(mounts(), Vec::<String>::new(), "no mount or network namespace is left");
     let rules = run(cluster.machine().command("nft").args(["list", "ruleset"]), None).unwrap().success();
     assert_eq!(rules.trim(), "", "no rule is left");
     let left = run(Command::new("pgrep").args(["-f", dir.to_str().unwrap()]), None).unwrap().out;

@@ -42,7 +42,7 @@ pub struct DataDir {
 /// Runs one command to its end.
 pub fn run(corvette: Corvette) -> Result<()> {
     logging::init(&logging::Options {
-        filter: std::env::var("CORVETTE_LOG").unwrap_or_else(|_| "warn".to_owned()),
+        filter: std::env::var("CORVETTE_LOG").unwrap_or_else(|_| "error".to_owned()),
         ..logging::Options::default()
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("asynchronous runtime")?;
