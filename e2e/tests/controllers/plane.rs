@@ -17,7 +17,7 @@ use corvette_controller_manager::Config;
 use corvette_store::sqlite::{Options, Sqlite};
 use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod};
+use k8s_openapi::api::core::v1::{Event, Namespace, Node, Pod, PodSpec};
 use k8s_openapi::serde::Serialize;
 use k8s_openapi::serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ async fn run_pod(client: &Client, pod: Pod) {
     if pod.metadata.deletion_timestamp.is_some() {
         let _gone_already = api.delete(&name, &DeleteParams::default().grace_period(0)).await;
     } else if spec.node_name.is_none() {
-        let binding = json!({"metadata": {"name": name}, "target": {"kind": "Node", "name": "worker"}});
+        let binding = json!({"metadata": {"name": name}, "target": {"kind": "Node", "name": pinned(&spec)}});
         let binding: k8s_openapi::api::core::v1::Binding = object(binding);
         let _deleted_meanwhile =
             api.create_subresource::<_, Value>("binding", &name, &PostParams::default(), &binding).await.ok();
@@ -181,6 +181,14 @@ async fn run_pod(client: &Client, pod: Pod) {
         let patch = Patch::Merge(json!({"status": status}));
         let _deleted_meanwhile = api.patch_status(&name, &PatchParams::default(), &patch).await.ok();
     }
+}
+
+/// Returns the only node a pod accepts, as those of daemon sets do, or the first.
+fn pinned(spec: &PodSpec) -> String {
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+    let required = affinity.and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
+    let mut fields = required.into_iter().flat_map(|required| &required.node_selector_terms[0].match_fields).flatten();
+    fields.find_map(|field| field.values.clone()?.pop()).unwrap_or_else(|| "worker".to_owned())
 }
 
 /// Makes a map of labels.

@@ -6,20 +6,26 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use corvette_client::informer::Informer;
 use corvette_client::kube::api::{DeleteParams, ObjectMeta, PostParams};
+use corvette_client::kube::core::Selector;
 use corvette_client::kube::{Api, Client, Resource, ResourceExt as _};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::claim::controller_ref;
+use super::claim::{self, controller_ref};
 use super::hash::hash_of;
+use super::pods;
 use crate::framework::{Error, is_not_found, is_status};
 
-/// The label with a revision's hash, on revisions and pods.
+/// The label with a revision's hash, on pods and on the revisions of daemon sets.
 pub const HASH_LABEL: &str = "controller-revision-hash";
+/// How many revisions may collide by name before a reconcile gives up.
+const ATTEMPTS: usize = 8;
 
 /// What a revision keeps: the template, as a patch of the owner that replaces it whole.
 fn content(template: &PodTemplateSpec) -> Value {
@@ -58,23 +64,25 @@ pub enum Next {
     Create(Box<ControllerRevision>),
 }
 
-/// Decides how `template` becomes the newest of `revisions` (oldest first).
+/// Decides how `template` becomes the newest of `revisions` (oldest first); a new one has its hash in `label`.
 pub fn plan<O: Resource<DynamicType = ()>>(
     owner: &O,
+    label: &str,
     template: &PodTemplateSpec,
     revisions: &[Arc<ControllerRevision>],
     collisions: Option<i32>,
 ) -> Next {
     let data = content(template);
-    let number = revisions.last().map_or(0, |newest| newest.revision) + 1;
+    let newest = revisions.last().map_or(0, |newest| newest.revision);
+    let number = newest.saturating_add(1);
     let same = |revision: &&Arc<ControllerRevision>| revision.data.as_ref().is_some_and(|known| known.0 == data);
     match revisions.iter().rev().find(same) {
-        Some(found) if found.revision == number - 1 => Next::Keep(found.clone()),
+        Some(found) if found.revision == newest => Next::Keep(found.clone()),
         Some(found) => Next::Renumber(Box::new(ControllerRevision { revision: number, ..found.as_ref().clone() })),
         None => {
             let hash = hash_of(&data, collisions);
             let mut labels = template.metadata.as_ref().and_then(|meta| meta.labels.clone()).unwrap_or_default();
-            labels.insert(HASH_LABEL.to_owned(), hash.clone());
+            labels.insert(label.to_owned(), hash.clone());
             let metadata = ObjectMeta {
                 name: Some(format!("{}-{hash}", owner.meta().name.as_deref().unwrap_or_default())),
                 namespace: owner.meta().namespace.clone(),
@@ -88,12 +96,55 @@ pub fn plan<O: Resource<DynamicType = ()>>(
     }
 }
 
+/// Returns the revisions of `owner`, oldest first, after adopting and releasing where needed.
+///
+/// # Errors
+/// As [`claim::claim`].
+pub async fn of<O>(
+    client: &Client,
+    cache: &Informer<ControllerRevision>,
+    owner: &O,
+    selector: &Selector,
+) -> Result<Vec<Arc<ControllerRevision>>, Error>
+where
+    O: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let mut found = cache.by_index(pods::BY_CONTROLLER, owner.meta().uid.as_deref().unwrap_or_default());
+    found.extend(cache.by_index(pods::ORPHANS, owner.meta().namespace.as_deref().unwrap_or_default()));
+    Ok(sorted(claim::claim(client, owner, selector, found).await?))
+}
+
+/// Makes `template` the newest of `revisions` and returns its revision; counts collisions of names.
+///
+/// # Errors
+/// The API's, or that all names tried are taken.
+pub async fn current<O>(
+    client: &Client,
+    owner: &O,
+    label: &str,
+    template: &PodTemplateSpec,
+    revisions: &[Arc<ControllerRevision>],
+    collisions: &mut Option<i32>,
+) -> Result<Arc<ControllerRevision>, Error>
+where
+    O: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Debug,
+{
+    for _ in 0..ATTEMPTS {
+        if let Some(found) = ensure(client, owner, plan(owner, label, template, revisions, *collisions)).await? {
+            return Ok(found);
+        }
+        *collisions = Some(collisions.unwrap_or_default().wrapping_add(1));
+    }
+    let name = owner.meta().name.as_deref().unwrap_or_default();
+    Err(Error::Invalid(format!("the names of revisions of {name} are taken")))
+}
+
 /// Carries a plan out and returns the revision; `None` when its name is taken by another, so that the owner's
 /// collision count must be raised.
 ///
 /// # Errors
 /// When the API fails.
-pub async fn ensure<O>(client: &Client, owner: &O, next: Next) -> Result<Option<Arc<ControllerRevision>>, Error>
+async fn ensure<O>(client: &Client, owner: &O, next: Next) -> Result<Option<Arc<ControllerRevision>>, Error>
 where
     O: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Debug,
 {
@@ -142,6 +193,8 @@ pub async fn delete(client: &Client, namespace: &str, names: Vec<String>) -> Res
 mod tests {
     use k8s_openapi::api::apps::v1::DaemonSet;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::controllers::shared::testing::template;
 
@@ -151,7 +204,9 @@ mod tests {
             metadata: ObjectMeta { name: Some("d".to_owned()), ..ObjectMeta::default() },
             ..DaemonSet::default()
         };
-        let make = |image: &str, known: &[Arc<ControllerRevision>]| plan(&owner, &template("x", image), known, None);
+        let make = |image: &str, known: &[Arc<ControllerRevision>]| {
+            plan(&owner, HASH_LABEL, &template("x", image), known, None)
+        };
         let Next::Create(first) = make("v1", &[]) else { panic!("not created") };
         let first = Arc::new(*first);
         assert_eq!(make("v1", std::slice::from_ref(&first)), Next::Keep(first.clone()));
@@ -161,5 +216,35 @@ mod tests {
         assert_eq!((again.name_any(), again.revision), (first.name_any(), 3));
         assert_eq!(template_of(&first).unwrap(), template("x", "v1"));
         assert_eq!(surplus(&known, &[first.name_any()].into(), 0), [known[1].name_any()]);
+    }
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_template_in_use_has_the_newest_revision_and_each_has_one(
+            used in prop::collection::vec(0..5_u8, 1..30), limit in 0..4_i32,
+        ) {
+            let mut known: Vec<Arc<ControllerRevision>> = Vec::new();
+            for image in used {
+                let wanted = template("x", &format!("v{image}"));
+                match plan(&DaemonSet::default(), HASH_LABEL, &wanted, &known, None) {
+                    Next::Keep(_) => {}
+                    Next::Renumber(found) => {
+                        let slot = known.iter_mut().find(|r| r.name_any() == found.name_any()).unwrap();
+                        *slot = Arc::new(*found);
+                    }
+                    Next::Create(made) => known.push(Arc::new(*made)),
+                }
+                known = sorted(known);
+                let newest = known.last().unwrap().clone();
+                prop_assert_eq!(template_of(&newest).unwrap(), wanted);
+                let names: BTreeSet<String> = known.iter().map(|r| r.name_any()).collect();
+                let numbers: BTreeSet<i64> = known.iter().map(|r| r.revision).collect();
+                prop_assert_eq!((names.len(), numbers.len()), (known.len(), known.len()));
+                let gone = surplus(&known, &[newest.name_any()].into(), limit);
+                known.retain(|r| !gone.contains(&r.name_any()));
+                prop_assert!(known.len() <= usize::try_from(limit).unwrap() + 1);
+                prop_assert_eq!(known.last().unwrap().name_any(), newest.name_any());
+            }
+        }
     }
 }

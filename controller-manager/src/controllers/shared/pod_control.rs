@@ -20,9 +20,15 @@ impl PodControl {
         Self { client, recorder }
     }
 
-    /// Returns the recorder, for further events.
-    pub fn recorder(&self) -> &Recorder {
-        &self.recorder
+    /// Records an event about `owner`.
+    pub fn event<O: Resource<DynamicType = ()>>(
+        &self,
+        owner: &O,
+        kind: EventType,
+        reason: &str,
+        message: impl Into<String>,
+    ) {
+        self.recorder.event(&owner.object_ref(&()), kind, reason, message);
     }
 
     /// Creates `pod`, which names its namespace, and records the outcome at `owner`.
