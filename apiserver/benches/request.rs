@@ -18,6 +18,9 @@ const PODS: &str = "/api/v1/namespaces/default/pods";
 const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Bench {
     user: Local,
     base: f64,
@@ -44,30 +47,53 @@ async fn run() {
     bench.measure("GET 10 KB pod", 3000, |_| (Method::GET, path.clone(), "", String::new())).await;
     let patch = |at: usize| json!({"metadata": {"annotations": {"at": at.to_string()}}}).to_string();
     bench.measure("PATCH 10 KB pod (merge)", 1000, |at| (Method::PATCH, path.clone(), MERGE, patch(at))).await;
-    bench.measure("PATCH 10 KB pod (strategic)", 1000, |at| (Method::PATCH, path.clone(), STRATEGIC, patch(at + 5000))).await;
+    bench
+        .measure("PATCH 10 KB pod (strategic)", 1000, |at| (Method::PATCH, path.clone(), STRATEGIC, patch(at + 5000)))
+        .await;
     let status = |at: usize| json!({"status": {"message": at.to_string()}}).to_string();
     let at_status = format!("{path}/status");
-    bench.measure("PATCH 10 KB pod status (strategic)", 1000, |at| (Method::PATCH, at_status.clone(), STRATEGIC, status(at))).await;
-    bench.measure("PATCH dry run (no store)", 1000, |at| {
-        (Method::PATCH, format!("{path}?dryRun=All"), STRATEGIC, patch(at + 9000))
-    }).await;
+    bench
+        .measure("PATCH 10 KB pod status (strategic)", 1000, |at| {
+            (Method::PATCH, at_status.clone(), STRATEGIC, status(at))
+        })
+        .await;
+    bench
+        .measure("PATCH dry run (no store)", 1000, |at| {
+            (Method::PATCH, format!("{path}?dryRun=All"), STRATEGIC, patch(at + 9000))
+        })
+        .await;
     let maps = "/api/v1/namespaces/default/configmaps";
     bench.measure("POST ConfigMap of 1 KB", 1000, |at| {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{at}")}, "data": {"k": "x".repeat(900)}});
         (Method::POST, maps.to_owned(), "", map.to_string())
     }).await;
-    bench.measure("POST pod of 750 B", 1000, |at| (Method::POST, PODS.to_owned(), "", pod(&format!("p{at}"), 200).to_string())).await;
+    bench
+        .measure("POST pod of 750 B", 1000, |at| {
+            (Method::POST, PODS.to_owned(), "", pod(&format!("p{at}"), 200).to_string())
+        })
+        .await;
     bench.measure("LIST 1,000 pods", 50, |_| (Method::GET, PODS.to_owned(), "", String::new())).await;
-    bench.measure("LIST 1,000 pods by label (none)", 50, |_| {
-        (Method::GET, format!("{PODS}?labelSelector=none%3Dx"), "", String::new())
-    }).await;
+    bench
+        .measure("LIST 1,000 pods by label (none)", 50, |_| {
+            (Method::GET, format!("{PODS}?labelSelector=none%3Dx"), "", String::new())
+        })
+        .await;
     if tasks.shutdown(Duration::from_secs(10)).await.is_err() {
         println!("tasks were still running at the end");
     }
 }
 
 impl Bench {
-    async fn measure(&mut self, name: &str, count: usize, make: impl Fn(usize) -> (Method, String, &'static str, String)) {
+    async fn measure(
+        &mut self,
+        name: &str,
+        count: usize,
+        make: impl Fn(usize) -> (Method, String, &'static str, String),
+    ) {
+        // `cargo bench … -- TEXT` runs what has TEXT in its name; the rest is not measured.
+        if std::env::args().nth(1).is_some_and(|wanted| !wanted.starts_with('-') && !name.contains(&wanted)) {
+            return;
+        }
         for at in 0..count / 10 {
             let (method, path, form, body) = make(at + 1_000_000);
             self.send(method, &path, form, body).await;
@@ -103,8 +129,9 @@ impl Bench {
 
 /// A pod of about `size` bytes: environment variables make up what is missing.
 fn pod(name: &str, size: usize) -> Value {
-    let variables: Vec<Value> =
-        (0..size / 80).map(|i| json!({"name": format!("VARIABLE_{i}"), "value": "a value of some forty characters, or so"})).collect();
+    let variables: Vec<Value> = (0..size / 80)
+        .map(|i| json!({"name": format!("VARIABLE_{i}"), "value": "a value of some forty characters, or so"}))
+        .collect();
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "web"}},
         "spec": {"containers": [{"name": "main", "image": "busybox:1", "env": variables,
             "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}]}})

@@ -11,13 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::{
-    ApiServer, UserInfo,
-    body,
-    config::Config,
-    endpoints::codec,
-    user::SYSTEM_MASTERS,
-};
+use crate::{ApiServer, UserInfo, body, config::Config, endpoints::codec, user::SYSTEM_MASTERS};
 
 const NAMESPACES: &str = include_str!("../../manifests/bootstrap/namespaces.yaml");
 const PRIORITY_CLASSES: &str = include_str!("../../manifests/bootstrap/priority-classes.yaml");
@@ -52,7 +46,9 @@ pub async fn run(server: &ApiServer) -> Result<(), Status> {
 fn objects(text: &str) -> Result<Vec<Value>, Status> {
     text.split("\n---\n")
         .map(|document| {
-            decode::yaml(document.as_bytes()).map(|parsed| parsed.value).map_err(|error| status::internal(error.to_string()))
+            decode::yaml(document.as_bytes())
+                .map(|parsed| parsed.value)
+                .map_err(|error| status::internal(error.to_string()))
         })
         .collect()
 }
@@ -123,11 +119,8 @@ fn collection(object: &Value) -> String {
 }
 
 async fn call(server: &ApiServer, method: Method, path: &str, object: &Value) -> Result<(u16, Value), Status> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .body(body::full(object.to_string()))
-        .map_err(status::internal)?;
+    let request =
+        Request::builder().method(method).uri(path).body(body::full(object.to_string())).map_err(status::internal)?;
     let local = server.local(UserInfo::new(LOOPBACK, &[SYSTEM_MASTERS]));
     let response = match local.oneshot(request).await {
         Ok(response) => response,

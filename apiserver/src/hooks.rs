@@ -71,7 +71,11 @@ pub fn find(storage: &Storage) -> &'static dyn Hooks {
         "services" => &services::ServiceHooks,
         "namespaces" => &Namespaces,
         "events" => &Events,
-        "pods" | "serviceaccounts" | "podtemplates" | "resourcequotas" | "persistentvolumes"
+        "pods"
+        | "serviceaccounts"
+        | "podtemplates"
+        | "resourcequotas"
+        | "persistentvolumes"
         | "persistentvolumeclaims" => &AnswersObject,
         _ => &Nothing,
     }

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::{
     cacher::{Cacher, Entry, Error, Extract, ResourceCache, ResourceSpec, Snapshot},
-    objects,
+    endpoints::codec,
+    objects::{self, Current},
     registry::{Registry, Row, Storage},
     splice,
 };
@@ -105,11 +106,7 @@ impl Reader {
     /// 503 or 504 when the store is away.
     pub async fn start(store: Arc<dyn Store>, registry: &Registry, tasks: &Tasks) -> Result<Self, Status> {
         let mut seen = HashSet::new();
-        let specs = registry
-            .stored()
-            .filter_map(spec)
-            .filter(|spec| seen.insert(Arc::clone(&spec.prefix)))
-            .collect();
+        let specs = registry.stored().filter_map(spec).filter(|spec| seen.insert(Arc::clone(&spec.prefix))).collect();
         let cacher = Cacher::start(Arc::clone(&store), specs, tasks).await.map_err(|error| failure(&error))?;
         Ok(Self { cacher, store, kept: Mutex::default() })
     }
@@ -151,6 +148,15 @@ impl Reader {
     ) -> Result<Option<Arc<Entry>>, Status> {
         self.wait(at).await?;
         Ok(self.cache(storage)?.get(namespace, name))
+    }
+
+    /// Reads an object as the cache has it now, which may be older than the store's.
+    ///
+    /// # Errors
+    /// 500 when the object is damaged.
+    pub fn cached(&self, storage: &Storage, namespace: Option<&str>, name: &str) -> Result<Option<Current>, Status> {
+        let Some(entry) = self.cache(storage)?.get(namespace.unwrap_or_default(), name) else { return Ok(None) };
+        Ok(Some(Current { value: codec::parse_stored(&entry.json)?, revision: entry.revision }))
     }
 
     /// Lists a collection, or the part of it below `prefix`, after the key `after`.

@@ -91,11 +91,7 @@ fn identity(stream: &TlsStream<TcpStream>) -> Option<Identity> {
     authn::user_of_certificate(certificate).map(|user| Identity(Arc::new(user)))
 }
 
-async fn connection(
-    app: Arc<App>,
-    stream: TlsStream<TcpStream>,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
+async fn connection(app: Arc<App>, stream: TlsStream<TcpStream>, watcher: hyper_util::server::graceful::Watcher) {
     let identity = identity(&stream);
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let mut request = request.map(body::boxed);

@@ -23,7 +23,10 @@ async fn pods_get_account_tolerations_and_priority() {
     let server = with_account().await;
     let plain = server.post(PODS, &pod("a")).await.expect(201);
     assert_eq!(plain["spec"]["serviceAccountName"], "default");
-    assert_eq!((plain["spec"]["priority"].as_i64(), plain["spec"]["preemptionPolicy"].as_str()), (Some(0), Some("PreemptLowerPriority")));
+    assert_eq!(
+        (plain["spec"]["priority"].as_i64(), plain["spec"]["preemptionPolicy"].as_str()),
+        (Some(0), Some("PreemptLowerPriority"))
+    );
     assert_eq!(plain["spec"]["tolerations"].as_array().unwrap().len(), 2);
     let mut critical = pod("b");
     critical["spec"]["priorityClassName"] = "system-node-critical".into();
@@ -31,7 +34,10 @@ async fn pods_get_account_tolerations_and_priority() {
     let mut unknown = pod("c");
     unknown["spec"]["priorityClassName"] = "none".into();
     let refused = server.post(PODS, &unknown).await;
-    assert_eq!((refused.code, refused.message().as_str()), (403, "pods \"c\" is forbidden: no PriorityClass with name none was found"));
+    assert_eq!(
+        (refused.code, refused.message().as_str()),
+        (403, "pods \"c\" is forbidden: no PriorityClass with name none was found")
+    );
 }
 
 #[tokio::test]
@@ -41,11 +47,17 @@ async fn limit_ranges_fill_and_bound() {
         {"type": "Container", "default": {"cpu": "500m"}, "defaultRequest": {"cpu": "100m"}, "max": {"cpu": "1"}}]}});
     server.post("/api/v1/namespaces/default/limitranges", &range).await.expect(201);
     let filled = server.post(PODS, &pod("a")).await.expect(201);
-    assert_eq!(filled["spec"]["containers"][0]["resources"], json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "100m"}}));
+    assert_eq!(
+        filled["spec"]["containers"][0]["resources"],
+        json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "100m"}})
+    );
     let mut large = pod("b");
     large["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "2"}});
     let refused = server.post(PODS, &large).await;
-    assert_eq!((refused.code, refused.message().as_str()), (403, "pods \"b\" is forbidden: maximum cpu usage per Container is 1, but limit is 2"));
+    assert_eq!(
+        (refused.code, refused.message().as_str()),
+        (403, "pods \"b\" is forbidden: maximum cpu usage per Container is 1, but limit is 2")
+    );
 }
 
 #[tokio::test]
@@ -57,18 +69,28 @@ async fn services_get_addresses_and_ports() {
     let address = plain["spec"]["clusterIP"].as_str().unwrap();
     assert!(address.starts_with("10."), "{address}");
     assert_eq!(plain["spec"]["clusterIPs"], json!([address]));
-    let headless = server.post(SERVICES, &service("b", json!({"clusterIP": "None", "ports": [{"port": 80}]}))).await.expect(201);
+    let headless =
+        server.post(SERVICES, &service("b", json!({"clusterIP": "None", "ports": [{"port": 80}]}))).await.expect(201);
     assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
     let taken = server.post(SERVICES, &service("c", json!({"clusterIP": address, "ports": [{"port": 80}]}))).await;
     assert_eq!((taken.code, taken.reason().as_str()), (422, "Invalid"));
     assert!(taken.message().contains("provided IP is already allocated"), "{}", taken.message());
     let outside = server.post(SERVICES, &service("c", json!({"clusterIP": "1.2.3.4", "ports": [{"port": 80}]}))).await;
-    assert!(outside.message().contains("is not in the valid range. The range of valid IPs is 10.96.0.0/12"), "{}", outside.message());
+    assert!(
+        outside.message().contains("is not in the valid range. The range of valid IPs is 10.96.0.0/12"),
+        "{}",
+        outside.message()
+    );
     let spec = json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]});
     server.post(SERVICES, &service("d", spec.clone())).await.expect(201);
     let port = server.post(SERVICES, &service("e", spec)).await;
-    assert!(port.message().contains("spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"), "{}", port.message());
-    let any = server.post(SERVICES, &service("f", json!({"type": "NodePort", "ports": [{"port": 80}]}))).await.expect(201);
+    assert!(
+        port.message().contains("spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated"),
+        "{}",
+        port.message()
+    );
+    let any =
+        server.post(SERVICES, &service("f", json!({"type": "NodePort", "ports": [{"port": 80}]}))).await.expect(201);
     assert!((30000..=32767).contains(&any["spec"]["ports"][0]["nodePort"].as_i64().unwrap()));
     server.delete(&format!("{SERVICES}/d")).await.expect(200);
     let again = json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]});
@@ -79,7 +101,8 @@ async fn services_get_addresses_and_ports() {
 async fn a_service_keeps_its_address_and_gains_ports_when_its_type_changes() {
     let server = Server::start().await;
     let first = server.post(SERVICES, &service("a", json!({"ports": [{"port": 80}]}))).await.expect(201);
-    let changed = server.patch("merge", &format!("{SERVICES}/a"), &json!({"spec": {"type": "NodePort"}})).await.expect(200);
+    let changed =
+        server.patch("merge", &format!("{SERVICES}/a"), &json!({"spec": {"type": "NodePort"}})).await.expect(200);
     assert_eq!(changed["spec"]["clusterIP"], first["spec"]["clusterIP"]);
     assert!(changed["spec"]["ports"][0]["nodePort"].is_number());
 }

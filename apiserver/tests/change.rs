@@ -56,7 +56,10 @@ async fn an_update_without_a_version_overwrites_and_keeps_identity() {
     let missing = server.put(&format!("{CONFIG_MAPS}/none"), &config_map("none", "1")).await;
     assert_eq!(missing.code, 404);
     let misnamed = server.put(&format!("{CONFIG_MAPS}/a"), &config_map("b", "1")).await;
-    assert_eq!((misnamed.code, misnamed.message().as_str()), (400, "the name of the object (b) does not match the name on the URL (a)"));
+    assert_eq!(
+        (misnamed.code, misnamed.message().as_str()),
+        (400, "the name of the object (b) does not match the name on the URL (a)")
+    );
 }
 
 #[tokio::test]
@@ -90,13 +93,17 @@ async fn patches_of_every_form_apply() {
     let server = Server::start().await;
     server.post(DEPLOYMENTS, &deployment("web")).await.expect(201);
     let path = format!("{DEPLOYMENTS}/web");
-    let merged = server.patch("merge", &path, &json!({"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 2}})).await.expect(200);
+    let merged = server
+        .patch("merge", &path, &json!({"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 2}}))
+        .await
+        .expect(200);
     assert_eq!((merged["spec"]["replicas"].as_i64(), merged["metadata"]["labels"]["a"].as_str()), (Some(2), Some("b")));
     let operations = json!([{"op": "replace", "path": "/spec/replicas", "value": 3}]);
     assert_eq!(server.patch("json", &path, &operations).await.expect(200)["spec"]["replicas"], 3);
     let strategic = json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "busybox:2"}]}}}});
     let both = server.patch("strategic-merge", &path, &strategic).await.expect(200);
-    let names: Vec<_> = both["spec"]["template"]["spec"]["containers"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
+    let names: Vec<_> =
+        both["spec"]["template"]["spec"]["containers"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
     assert_eq!(both["metadata"]["generation"], 4);
 }

@@ -93,7 +93,11 @@ async fn yaml_is_read_and_written() {
     let answer = server.request(Method::POST, CONFIG_MAPS, &headers, yaml).await;
     assert_eq!(answer.code, 201);
     assert_eq!(answer.headers["content-type"], "application/yaml");
-    assert!(String::from_utf8_lossy(&answer.body).contains("mode: \"0644\""), "{}", String::from_utf8_lossy(&answer.body));
+    assert!(
+        String::from_utf8_lossy(&answer.body).contains("mode: \"0644\""),
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
 }
 
 #[tokio::test]

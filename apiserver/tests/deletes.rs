@@ -38,7 +38,10 @@ async fn finalizers_hold_an_object_until_the_last_is_removed() {
     let marked = server.delete(&path).await.expect(200);
     assert!(marked["metadata"]["deletionTimestamp"].is_string());
     let again = server.post(CONFIG_MAPS, &config_map("a", "2")).await;
-    assert_eq!((again.code, again.message().as_str()), (409, "object is being deleted: configmaps \"a\" already exists"));
+    assert_eq!(
+        (again.code, again.message().as_str()),
+        (409, "object is being deleted: configmaps \"a\" already exists")
+    );
     let revived = server.patch("merge", &path, &json!({"metadata": {"deletionTimestamp": null}})).await.expect(200);
     assert!(revived["metadata"]["deletionTimestamp"].is_string());
     server.patch("merge", &path, &json!({"metadata": {"finalizers": null}})).await.expect(200);
@@ -114,7 +117,10 @@ async fn a_namespace_goes_when_it_is_finalized() {
     let server = Server::start().await;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "foo"}});
     let created = server.post("/api/v1/namespaces", &namespace).await.expect(201);
-    assert_eq!((created["status"]["phase"].as_str(), &created["spec"]["finalizers"]), (Some("Active"), &json!(["kubernetes"])));
+    assert_eq!(
+        (created["status"]["phase"].as_str(), &created["spec"]["finalizers"]),
+        (Some("Active"), &json!(["kubernetes"]))
+    );
     let marked = server.delete("/api/v1/namespaces/foo").await.expect(200);
     assert_eq!(marked["status"]["phase"], "Terminating");
     let late = server.post("/api/v1/namespaces/foo/configmaps", &config_map("a", "1")).await;
@@ -129,7 +135,10 @@ async fn a_namespace_goes_when_it_is_finalized() {
     server.put("/api/v1/namespaces/foo/finalize", &finalized).await.expect(200);
     assert_eq!(server.get("/api/v1/namespaces/foo").await.code, 404);
     let kept = server.delete("/api/v1/namespaces/default").await;
-    assert_eq!((kept.code, kept.message().as_str()), (403, "namespaces \"default\" is forbidden: this namespace may not be deleted"));
+    assert_eq!(
+        (kept.code, kept.message().as_str()),
+        (403, "namespaces \"default\" is forbidden: this namespace may not be deleted")
+    );
 }
 
 #[tokio::test]

@@ -34,7 +34,9 @@ async fn selectors_choose_objects() {
     assert_eq!(list("labelSelector=parity%20in%20(odd,even)&fieldSelector=metadata.name%3Dm02").await, ["m02"]);
     assert_eq!(list("labelSelector=!parity").await, Vec::<String>::new());
     assert_eq!(list("fieldSelector=metadata.name!%3Dm02,metadata.namespace%3Ddefault").await.len(), 5);
-    for bad in ["labelSelector=a%20b%20c", "fieldSelector=data.key%3D1", "limit=x", "continue=nonsense", "resourceVersion=x"] {
+    for bad in
+        ["labelSelector=a%20b%20c", "fieldSelector=data.key%3D1", "limit=x", "continue=nonsense", "resourceVersion=x"]
+    {
         assert_eq!(server.get(&format!("{CONFIG_MAPS}?{bad}")).await.code, 400, "{bad}");
     }
 }
@@ -43,7 +45,10 @@ async fn selectors_choose_objects() {
 async fn pages_show_one_moment() {
     let server = with_maps(5).await;
     let first = server.get(&format!("{CONFIG_MAPS}?limit=2")).await.expect(200);
-    assert_eq!((names(&first), first["metadata"]["remainingItemCount"].as_i64()), (vec!["m00".into(), "m01".into()], Some(3)));
+    assert_eq!(
+        (names(&first), first["metadata"]["remainingItemCount"].as_i64()),
+        (vec!["m00".into(), "m01".into()], Some(3))
+    );
     server.delete(&format!("{CONFIG_MAPS}/m03")).await.expect(200);
     server.post(CONFIG_MAPS, &config_map("m025", "1")).await.expect(201);
     let token = first["metadata"]["continue"].as_str().unwrap();
@@ -89,7 +94,8 @@ async fn a_revision_can_be_asked_for() {
     let server = with_maps(2).await;
     let old = server.get(CONFIG_MAPS).await.expect(200)["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
     server.post(CONFIG_MAPS, &config_map("z", "1")).await.expect(201);
-    let exact = server.get(&format!("{CONFIG_MAPS}?resourceVersion={old}&resourceVersionMatch=Exact")).await.expect(200);
+    let exact =
+        server.get(&format!("{CONFIG_MAPS}?resourceVersion={old}&resourceVersionMatch=Exact")).await.expect(200);
     assert_eq!((names(&exact).len(), exact["metadata"]["resourceVersion"].as_str()), (2, Some(old.as_str())));
     let newer = server.get(&format!("{CONFIG_MAPS}?resourceVersion={old}")).await.expect(200);
     assert!(names(&newer).len() >= 2);
@@ -112,7 +118,8 @@ async fn tables_and_metadata_are_views_of_a_list() {
     let table = server.request(Method::GET, CONFIG_MAPS, &accept, "").await.expect(200);
     assert_eq!((table["kind"].as_str(), table["rows"].as_array().unwrap().len()), (Some("Table"), 2));
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
-    let with_objects = server.request(Method::GET, &format!("{CONFIG_MAPS}?includeObject=Object"), &accept, "").await.expect(200);
+    let with_objects =
+        server.request(Method::GET, &format!("{CONFIG_MAPS}?includeObject=Object"), &accept, "").await.expect(200);
     assert_eq!(with_objects["rows"][0]["object"]["data"]["key"], "1");
     let accept = [("accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")];
     let metadata = server.request(Method::GET, CONFIG_MAPS, &accept, "").await.expect(200);

@@ -59,7 +59,8 @@ impl Listening {
 
     async fn request(&self, identity: Option<Bundle>, request: http::Request<Full<Bytes>>) -> (StatusCode, Value) {
         let stream = TokioIo::new(self.connect(identity, b"h2").await);
-        let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
         tokio::spawn(connection);
         let response = sender.send_request(request).await.unwrap();
         let status = response.status();

@@ -10,14 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use corvette_api::{fields, labels};
 use corvette_apiserver::cacher::{
-    Cacher, Error, EventType, Extract, ResourceCache, ResourceSpec, Start, Watch, WatchEvent, WatchFilter, WatchOptions,
-    encode_for_store,
+    Cacher, Error, EventType, Extract, ResourceCache, ResourceSpec, Start, Watch, WatchEvent, WatchFilter,
+    WatchOptions, encode_for_store,
 };
 use corvette_component::tasks::Tasks;
 use corvette_store::sqlite::{Options, Sqlite};
-use corvette_store::{
-    Change, Expect, KeyValue, ListOptions, Page, Revision, Store, TxnOutcome, Watch as StoreWatch,
-};
+use corvette_store::{Change, Expect, KeyValue, ListOptions, Page, Revision, Store, TxnOutcome, Watch as StoreWatch};
 use futures::StreamExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -223,9 +221,8 @@ async fn an_object_that_comes_to_match_is_added_and_one_that_no_longer_does_is_d
     let start = fixture.consistent().await;
     let mut red = fixture.watch_pods(labelled("colour=red"), Start::After(start));
     let mut running = fixture.watch_pods(fielded("status.phase=Running"), Start::After(start));
-    let labels = |colour: &str, phase: &str| {
-        json!({"/metadata/labels": {"colour": colour}, "/status": {"phase": phase}})
-    };
+    let labels =
+        |colour: &str, phase: &str| json!({"/metadata/labels": {"colour": colour}, "/status": {"phase": phase}});
     let blue = fixture.put("default/a", labels("blue", "Pending")).await;
     let added = fixture.put("default/a", labels("red", "Running")).await;
     let modified = fixture.put("default/a", labels("red", "Failed")).await;
@@ -406,7 +403,9 @@ async fn no_watch_has_a_gap_or_a_duplicate_however_slow_it_is() {
                 for number in 0..round {
                     let name = format!("default/{writer}-{}", number % 5);
                     let text = "x".repeat(size);
-                    fixture.put(&name, json!({"/metadata/labels": {"n": number.to_string()}, "/status": {"m": text}})).await;
+                    fixture
+                        .put(&name, json!({"/metadata/labels": {"n": number.to_string()}, "/status": {"m": text}}))
+                        .await;
                 }
             });
             futures::future::join_all(writers).await;
@@ -619,8 +618,14 @@ async fn when_the_store_forgot_what_came_next_all_is_loaded_anew_and_watches_exp
 /// A step of the property test, on one of few objects.
 #[derive(Debug, Clone)]
 enum Step {
-    Put { name: u8, label: u8, node: u8 },
-    Delete { name: u8 },
+    Put {
+        name: u8,
+        label: u8,
+        node: u8,
+    },
+    Delete {
+        name: u8,
+    },
     /// Lets the watches read for a while.
     Read,
 }
@@ -670,13 +675,15 @@ async fn run_steps(steps: &[Step], initial: usize) {
         if number == initial {
             fixture.consistent().await;
             let start = Start::Initial { bookmark: false };
-            let watch = |filter: &WatchFilter| (filter.clone(), fixture.watch_pods(filter.clone(), start), Client::default());
+            let watch =
+                |filter: &WatchFilter| (filter.clone(), fixture.watch_pods(filter.clone(), start), Client::default());
             watches = filters.iter().map(watch).collect::<Vec<_>>();
         }
         let path = |name: u8| format!("ns{}/{name}", name % 2);
         match step {
             Step::Put { name, label, node } => {
-                let change = json!({"/metadata/labels": {"l": label.to_string()}, "/spec": {"nodeName": format!("n{node}")}});
+                let change =
+                    json!({"/metadata/labels": {"l": label.to_string()}, "/spec": {"nodeName": format!("n{node}")}});
                 fixture.put(&path(*name), change).await;
             }
             Step::Delete { name } => {
@@ -696,8 +703,11 @@ async fn run_steps(steps: &[Step], initial: usize) {
     fixture.consistent().await;
     let snapshot = fixture.pods().snapshot();
     for (filter, mut watch, mut client) in watches {
-        let wanted: BTreeMap<_, _> =
-            snapshot.iter().filter(|entry| filter.matches(entry)).map(|entry| (entry.key.clone(), entry.revision)).collect();
+        let wanted: BTreeMap<_, _> = snapshot
+            .iter()
+            .filter(|entry| filter.matches(entry))
+            .map(|entry| (entry.key.clone(), entry.revision))
+            .collect();
         while client.0 != wanted {
             client.hear(&next(&mut watch).await);
         }

@@ -70,7 +70,8 @@ async fn one_object_is_watched_by_its_path_and_by_field() {
     for name in ["a", "b"] {
         server.post(CONFIG_MAPS, &config_map(name, "1")).await.expect(201);
     }
-    let paths = [format!("{CONFIG_MAPS}?watch=true&fieldSelector=metadata.name%3Db"), format!("{CONFIG_MAPS}/b?watch=true")];
+    let paths =
+        [format!("{CONFIG_MAPS}?watch=true&fieldSelector=metadata.name%3Db"), format!("{CONFIG_MAPS}/b?watch=true")];
     let mut first = server.watch(&paths[0]).await;
     assert_eq!(first.next_name().await, pair("ADDED", "b"));
     let mut legacy = server.watch("/api/v1/watch/namespaces/default/configmaps/b").await;
@@ -85,7 +86,10 @@ async fn a_streamed_list_ends_with_a_bookmark() {
     let mut watch = server.watch(&format!("{CONFIG_MAPS}?{query}")).await;
     assert_eq!(watch.next_name().await, pair("ADDED", "a"));
     let (kind, object) = watch.next().await.unwrap();
-    assert_eq!((kind.as_str(), object["metadata"]["annotations"]["k8s.io/initial-events-end"].as_str()), ("BOOKMARK", Some("true")));
+    assert_eq!(
+        (kind.as_str(), object["metadata"]["annotations"]["k8s.io/initial-events-end"].as_str()),
+        ("BOOKMARK", Some("true"))
+    );
     let bad = server.get(&format!("{CONFIG_MAPS}?watch=true&sendInitialEvents=true")).await;
     assert_eq!((bad.code, bad.reason().as_str()), (422, "Invalid"));
 }
@@ -103,7 +107,10 @@ async fn a_watch_after_a_forgotten_version_is_told_so() {
     store.compact(store.current_revision().await.unwrap()).await.unwrap();
     let mut watch = server.watch(&format!("{CONFIG_MAPS}?watch=true&resourceVersion={version}")).await;
     let (kind, status) = watch.next().await.unwrap();
-    assert_eq!((kind.as_str(), status["code"].as_i64(), status["reason"].as_str()), ("ERROR", Some(410), Some("Expired")));
+    assert_eq!(
+        (kind.as_str(), status["code"].as_i64(), status["reason"].as_str()),
+        ("ERROR", Some(410), Some("Expired"))
+    );
     assert!(watch.next().await.is_none());
 }
 

@@ -62,7 +62,9 @@ fn limits<'a>(range: &'a Value, kind: &'static str) -> impl Iterator<Item = &'a 
 
 fn set_defaults(pod: &mut Value, limit: &Value) {
     for list in ["initContainers", "containers"] {
-        let Some(containers) = pod.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut) else { continue };
+        let Some(containers) = pod.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut) else {
+            continue;
+        };
         for container in containers {
             let resources = meta::child_map(meta::as_map(container), "resources");
             fill(resources, "limits", limit.get("default"));
@@ -119,7 +121,9 @@ impl<'a> Usage<'a> {
 }
 
 fn pod_errors(pod: &Value, range: &Value) -> Vec<String> {
-    let list = |name: &str| pod.pointer(&format!("/spec/{name}")).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let list = |name: &str| {
+        pod.pointer(&format!("/spec/{name}")).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    };
     let mut errors = Vec::new();
     for limit in limits(range, "Container") {
         for container in list("containers").iter().chain(list("initContainers")) {
@@ -140,12 +144,16 @@ fn claim_errors(claim: &Value, range: &Value) -> Vec<String> {
     for limit in limits(range, "PersistentVolumeClaim") {
         for (name, bound) in quantities(limit.get("min")) {
             if let Some(request) = find(&usage.requests, name).filter(|request| **request < bound) {
-                errors.push(format!("minimum {name} usage per PersistentVolumeClaim is {bound}, but request is {request}"));
+                errors.push(format!(
+                    "minimum {name} usage per PersistentVolumeClaim is {bound}, but request is {request}"
+                ));
             }
         }
         for (name, bound) in quantities(limit.get("max")) {
             if let Some(request) = find(&usage.requests, name).filter(|request| **request > bound) {
-                errors.push(format!("maximum {name} usage per PersistentVolumeClaim is {bound}, but request is {request}"));
+                errors.push(format!(
+                    "maximum {name} usage per PersistentVolumeClaim is {bound}, but request is {request}"
+                ));
             }
         }
     }
@@ -187,12 +195,16 @@ fn bound_errors(usage: &Usage<'_>, limit: &Value, kind: &str, errors: &mut Vec<S
 fn ratio_errors(usage: &Usage<'_>, limit: &Value, kind: &str, errors: &mut Vec<String>) {
     for (name, bound) in quantities(limit.get("maxLimitRequestRatio")) {
         let (Some(limit), Some(request)) = (find(&usage.limits, name), find(&usage.requests, name)) else {
-            errors.push(format!("{name} max limit to request ratio per {kind} is {bound}, but no request is specified or request is 0"));
+            errors.push(format!(
+                "{name} max limit to request ratio per {kind} is {bound}, but no request is specified or request is 0"
+            ));
             continue;
         };
         let (limit, request, bound_millis) = (limit.millis(), request.millis(), bound.millis());
         if request == 0 {
-            errors.push(format!("{name} max limit to request ratio per {kind} is {bound}, but no request is specified or request is 0"));
+            errors.push(format!(
+                "{name} max limit to request ratio per {kind} is {bound}, but no request is specified or request is 0"
+            ));
         } else if limit.saturating_mul(1000) > bound_millis.saturating_mul(request) {
             let whole = limit / request;
             let fraction = (limit % request).saturating_mul(1_000_000) / request;
@@ -227,7 +239,10 @@ mod tests {
         let limit = json!({"type": "Container", "max": {"cpu": "1"}, "min": {"cpu": "100m"}});
         assert_eq!(
             pod_errors(&pod, &range(limit)),
-            ["minimum cpu usage per Container is 100m, but request is 50m", "maximum cpu usage per Container is 1, but limit is 2"]
+            [
+                "minimum cpu usage per Container is 100m, but request is 50m",
+                "maximum cpu usage per Container is 1, but limit is 2"
+            ]
         );
         let none = json!({"spec": {"containers": [{"name": "a"}]}});
         assert_eq!(

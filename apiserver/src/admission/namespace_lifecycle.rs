@@ -38,7 +38,11 @@ impl Plugin for NamespaceLifecycle {
         }
         let detail = format!("unable to create new content in namespace {name} because it is being terminated");
         let cause = format!("namespace {name} is being terminated");
-        Err(super::forbidden(attributes, object, &detail).with_cause("NamespaceTerminating", cause, "metadata.namespace"))
+        Err(super::forbidden(attributes, object, &detail).with_cause(
+            "NamespaceTerminating",
+            cause,
+            "metadata.namespace",
+        ))
     }
 
     async fn validate(&self, attributes: &Attributes<'_>, _object: Option<&Value>) -> Result<(), Status> {

@@ -38,9 +38,8 @@ fn add_tolerations(pod: &mut Value) {
     let Some(tolerations) = tolerations.as_array_mut() else { return };
     for key in [NOT_READY, UNREACHABLE] {
         if !tolerations.iter().any(|toleration| covers(toleration, key)) {
-            tolerations.push(
-                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}),
-            );
+            tolerations
+                .push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}));
         }
     }
 }
@@ -66,7 +65,9 @@ impl Plugin for TaintNodesByCondition {
         let spec = meta::child_map(meta::as_map(node), "spec");
         let taints = spec.entry("taints").or_insert_with(|| json!([]));
         let Some(taints) = taints.as_array_mut() else { return Ok(()) };
-        let there = taints.iter().any(|taint| taint.get("key") == Some(&NOT_READY.into()) && taint.get("effect") == Some(&"NoSchedule".into()));
+        let there = taints.iter().any(|taint| {
+            taint.get("key") == Some(&NOT_READY.into()) && taint.get("effect") == Some(&"NoSchedule".into())
+        });
         if !there {
             taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
         }
@@ -88,7 +89,8 @@ mod tests {
         let mut all = json!({"spec": {"tolerations": [{"operator": "Exists"}]}});
         add_tolerations(&mut all);
         assert_eq!(all["spec"]["tolerations"].as_array().unwrap().len(), 1);
-        let mut other = json!({"spec": {"tolerations": [{"key": NOT_READY, "operator": "Exists", "effect": "NoSchedule"}]}});
+        let mut other =
+            json!({"spec": {"tolerations": [{"key": NOT_READY, "operator": "Exists", "effect": "NoSchedule"}]}});
         add_tolerations(&mut other);
         assert_eq!(other["spec"]["tolerations"].as_array().unwrap().len(), 3);
     }

@@ -5,10 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use corvette_api::{
-    meta,
-    status::Status,
-};
+use corvette_api::{meta, status::Status};
 use serde_json::Value;
 
 use super::{Attributes, Operation, Plugin};

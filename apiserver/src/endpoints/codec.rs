@@ -108,9 +108,8 @@ pub fn gzip(bytes: &[u8]) -> Option<Bytes> {
 /// 400 for values upstream does not know.
 pub fn include_object(query: &Query) -> Result<IncludeObject, Status> {
     let text = query.text("includeObject");
-    IncludeObject::parse(text).ok_or_else(|| {
-        status::bad_request(format!("unrecognized includeObject value: \"{text}\""))
-    })
+    IncludeObject::parse(text)
+        .ok_or_else(|| status::bad_request(format!("unrecognized includeObject value: \"{text}\"")))
 }
 
 /// What a body must be.
@@ -224,12 +223,7 @@ fn prune(value: &mut Value, expected: Expected<'_>, mut strict: Vec<String>) -> 
     Ok(strict)
 }
 
-fn report(
-    call: &Call,
-    strict: Vec<String>,
-    expected: Expected<'_>,
-    validation: FieldValidation,
-) -> Result<(), Status> {
+fn report(call: &Call, strict: Vec<String>, expected: Expected<'_>, validation: FieldValidation) -> Result<(), Status> {
     match validation {
         FieldValidation::Ignore => {}
         FieldValidation::Warn => strict.into_iter().for_each(|text| call.warn(text)),

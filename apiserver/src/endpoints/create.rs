@@ -1,7 +1,5 @@
 //! POST on a collection.
 
-
-
 use bytes::Bytes;
 use corvette_api::{
     kinds, meta,
@@ -62,9 +60,7 @@ pub fn match_namespace(call: &Call, object: &mut Value) -> Result<(), Status> {
         meta::set_namespace(object, wanted);
         return Ok(());
     }
-    Err(status::bad_request(
-        "the namespace of the provided object does not match the namespace sent on the request",
-    ))
+    Err(status::bad_request("the namespace of the provided object does not match the namespace sent on the request"))
 }
 
 /// Creates an object of the storage version and returns it as stored.
@@ -141,9 +137,8 @@ async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Resu
     }
     match call.app.objects.put(&key, Expect::Absent, &mut object, hooks.ttl()).await? {
         Written::Done(_) => Ok(object),
-        Written::Conflict(existing) => {
-            Err(existing.map_or_else(|| status::server_timeout(&row.group_resource(), "create", 1), |e| exists(call, &e.value)))
-        }
+        Written::Conflict(existing) => Err(existing
+            .map_or_else(|| status::server_timeout(&row.group_resource(), "create", 1), |e| exists(call, &e.value))),
     }
 }
 
@@ -163,7 +158,6 @@ fn fill_system_fields(call: &Call, object: &mut Value) {
     meta::set_creation_timestamp(object, call.app.clock.now());
     meta::set_uid(object, &Uuid::new_v4().to_string());
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -39,7 +39,8 @@ pub enum Plan {
 pub fn check_preconditions(resource: &GroupResource, object: &Value, options: &DeleteOptions) -> Result<(), Status> {
     let name = meta::name(object);
     if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta::uid(object)) {
-        let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta::uid(object));
+        let detail =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta::uid(object));
         return Err(status::conflict(resource, name, detail));
     }
     if let Some(version) = options.resource_version.as_deref().filter(|v| *v != meta::resource_version(object)) {
@@ -53,7 +54,13 @@ pub fn check_preconditions(resource: &GroupResource, object: &Value, options: &D
 }
 
 /// Plans the deletion of `object`.
-pub fn plan(strategy: &dyn Strategy, hooks: &dyn Hooks, object: &Value, options: &DeleteOptions, now: Timestamp) -> Plan {
+pub fn plan(
+    strategy: &dyn Strategy,
+    hooks: &dyn Hooks,
+    object: &Value,
+    options: &DeleteOptions,
+    now: Timestamp,
+) -> Plan {
     let mut marked = object.clone();
     let graceful = match grace(strategy, &mut marked, options, now) {
         Grace::Pending => return Plan::Pending,
@@ -209,7 +216,9 @@ mod tests {
     fn propagation_sets_the_collectors_finalizers() {
         let object = json!({"metadata": {"name": "x"}});
         for (propagation, finalizer) in [(Propagation::Orphan, ORPHAN), (Propagation::Foreground, FOREGROUND)] {
-            let Plan::Mark(marked) = run(&Plain, &object, &options(None, Some(propagation))) else { panic!("not marked") };
+            let Plan::Mark(marked) = run(&Plain, &object, &options(None, Some(propagation))) else {
+                panic!("not marked")
+            };
             assert_eq!(meta::finalizers(&marked).collect::<Vec<_>>(), [finalizer]);
         }
         let foreground = json!({"metadata": {"name": "x", "finalizers": [FOREGROUND]}});

@@ -97,10 +97,9 @@ async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
     let part = match &call.subresource {
         None => Part::Main,
         Some(subresource) => match subresource.kind {
-            SubresourceKind::Scale
-            | SubresourceKind::Binding
-            | SubresourceKind::Eviction
-            | SubresourceKind::Token => return subresources::handle(call, subresource.kind, body).await,
+            SubresourceKind::Scale | SubresourceKind::Binding | SubresourceKind::Eviction | SubresourceKind::Token => {
+                return subresources::handle(call, subresource.kind, body).await;
+            }
             kind => Part::Subresource(kind),
         },
     };

@@ -66,7 +66,8 @@ impl Paging {
                 return Err(status::bad_request("specifying resource version is not allowed when using continue"));
             }
             let token = Token::decode(token)?;
-            let at = u64::try_from(token.rv).ok().filter(|rv| *rv > 0).map_or(At::Latest, |rv| At::Exactly(Revision(rv)));
+            let at =
+                u64::try_from(token.rv).ok().filter(|rv| *rv > 0).map_or(At::Latest, |rv| At::Exactly(Revision(rv)));
             return Ok(Self { at, limit, token: Some(token) });
         }
         let at = match (version, query.text("resourceVersionMatch")) {
@@ -147,9 +148,7 @@ pub async fn list(call: &Call) -> Result<Reply, Status> {
     let selection = Selection::parse(&call.info.query, &call.row)?;
     match select(call, &paging, &selection).await {
         Ok(page) => render(call, page).await,
-        Err(failed) if failed.reason == Reason::Expired && paging.token.is_some() => {
-            expired(call, &paging).await
-        }
+        Err(failed) if failed.reason == Reason::Expired && paging.token.is_some() => expired(call, &paging).await,
         Err(failed) => Err(failed),
     }
 }
@@ -220,9 +219,7 @@ async fn expired(call: &Call, paging: &Paging) -> Result<Reply, Status> {
     } else {
         return Err(status::expired(TOO_OLD));
     }
-    Ok(Reply::Finished(
-        reply::write_value(&call.headers, call.accept.media, false, StatusCode::GONE, answer).await,
-    ))
+    Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, false, StatusCode::GONE, answer).await))
 }
 
 async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
@@ -245,9 +242,7 @@ async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
         }
     };
     let pretty = codec::wants_pretty(&call.info.query, &call.headers);
-    Ok(Reply::Finished(
-        reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await,
-    ))
+    Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await))
 }
 
 /// Makes the list object of a kind. Items carry their kind and version, which upstream leaves out for built-in kinds and

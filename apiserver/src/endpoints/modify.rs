@@ -48,77 +48,114 @@ pub enum Part {
 /// The status the client sees.
 pub async fn modify(call: &Call, part: Part, edit: &dyn Edit, options: &WriteOptions) -> Result<Option<Value>, Status> {
     let key = call.key()?;
-    let mut found = call.app.objects.fresh(&key).await?;
+    let write = Write { call, part, edit, options, key: &key };
+    let mut found = match write.cached().await? {
+        First::Done(object) => return Ok(Some(object)),
+        First::Current(found) => found,
+    };
     for _ in 0..ATTEMPTS {
         let Some(current) = found else { return Ok(None) };
-        match attempt(call, part, edit, options, &key, &current).await? {
-            Attempt::Done(object) => return Ok(Some(object)),
+        call.warnings.lock().clear();
+        match write.attempt(&current).await? {
+            Attempt::Written(object) | Attempt::Unchanged(object) => return Ok(Some(object)),
             Attempt::Overtaken(newer) => found = newer.map(|newer| *newer),
         }
     }
     Err(status::object_modified(&call.row.group_resource(), &call.info.name))
 }
 
-enum Attempt {
+/// What came of the attempt on what the cache has.
+enum First {
+    /// The write is done.
     Done(Value),
+    /// It has to be tried on this.
+    Current(Option<Current>),
+}
+
+enum Attempt {
+    /// The object as it was written.
+    Written(Value),
+    /// There is nothing to write; trustworthy only if the current object was.
+    Unchanged(Value),
+    /// Another writer was faster; what is there now.
     Overtaken(Option<Box<Current>>),
 }
 
-async fn attempt(
-    call: &Call,
+/// A write under way.
+struct Write<'a> {
+    call: &'a Call,
     part: Part,
-    edit: &dyn Edit,
-    options: &WriteOptions,
-    key: &str,
-    current: &Current,
-) -> Result<Attempt, Status> {
-    let old = &current.value;
-    let row = &*call.row;
-    let hooks = hooks::find(call.storage()?);
-    let mut new = edited(call, edit, old)?;
-    check_identity(call, &new, old)?;
-    carry_system_fields(&mut new, old);
-    row.strategy.default(&mut new);
-    let attributes = Attributes {
-        app: &call.app,
-        row,
-        subresource: call.subresource_name(),
-        operation: Operation::Update,
-        namespace: meta::namespace(old),
-        name: meta::name(old),
-        user: &call.user,
-        old: Some(old),
-        dry_run: options.dry_run,
-    };
-    admission::mutate(&attributes, &mut new).await?;
-    prepare(call, part, &mut new, old);
-    let _reservation = if part == Part::Main {
-        Some(hooks.begin_update(&call.app, &mut new, old).await?)
-    } else {
-        None
-    };
-    validate(call, part, &new, old)?;
-    row.strategy.warnings(&new, Some(old)).into_iter().for_each(|text| call.warn(text));
-    admission::validate(&attributes, Some(&new)).await?;
-    meta::set_resource_version(&mut new, meta::resource_version(old));
-    let released = deletion::is_released(hooks, &new, old);
-    if options.dry_run || (new == *old && !released) {
-        return Ok(Attempt::Done(new));
-    }
-    let expect = Expect::Revision(current.revision);
-    let written = if released {
-        call.app.objects.delete(key, expect).await?
-    } else {
-        call.app.objects.put(key, expect, &mut new, hooks.ttl()).await?
-    };
-    match written {
-        Written::Done(revision) => {
-            if released {
-                meta::set_resource_version(&mut new, &revision.to_string());
-            }
-            Ok(Attempt::Done(new))
+    edit: &'a dyn Edit,
+    options: &'a WriteOptions,
+    key: &'a str,
+}
+
+impl Write<'_> {
+    /// Attempts the write on what the cache has. That may be old: then the write is overtaken; and what is decided without
+    /// a write counts only if the store has nothing newer.
+    async fn cached(&self) -> Result<First, Status> {
+        let call = self.call;
+        let cached = call.app.reader.cached(call.storage()?, call.namespace(), &call.info.name)?;
+        let Some(current) = cached else { return Ok(First::Current(call.app.objects.fresh(self.key).await?)) };
+        let decided = match self.attempt(&current).await {
+            Ok(Attempt::Written(object)) => return Ok(First::Done(object)),
+            Ok(Attempt::Overtaken(newer)) => return Ok(First::Current(newer.map(|newer| *newer))),
+            Ok(Attempt::Unchanged(object)) => Ok(First::Done(object)),
+            Err(failed) => Err(failed),
+        };
+        match call.app.objects.fresh(self.key).await? {
+            Some(fresh) if fresh.revision == current.revision => decided,
+            newer => Ok(First::Current(newer)),
         }
-        Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
+    }
+
+    async fn attempt(&self, current: &Current) -> Result<Attempt, Status> {
+        let Self { call, part, edit, options, key } = *self;
+        let old = &current.value;
+        let row = &*call.row;
+        let hooks = hooks::find(call.storage()?);
+        let mut new = edited(call, edit, old)?;
+        check_identity(call, &new, old)?;
+        carry_system_fields(&mut new, old);
+        row.strategy.default(&mut new);
+        let attributes = Attributes {
+            app: &call.app,
+            row,
+            subresource: call.subresource_name(),
+            operation: Operation::Update,
+            namespace: meta::namespace(old),
+            name: meta::name(old),
+            user: &call.user,
+            old: Some(old),
+            dry_run: options.dry_run,
+        };
+        admission::mutate(&attributes, &mut new).await?;
+        prepare(call, part, &mut new, old);
+        let _reservation =
+            if part == Part::Main { Some(hooks.begin_update(&call.app, &mut new, old).await?) } else { None };
+        validate(call, part, &new, old)?;
+        row.strategy.warnings(&new, Some(old)).into_iter().for_each(|text| call.warn(text));
+        admission::validate(&attributes, Some(&new)).await?;
+        meta::set_resource_version(&mut new, meta::resource_version(old));
+        let released = deletion::is_released(hooks, &new, old);
+        if options.dry_run || (new == *old && !released) {
+            return Ok(Attempt::Unchanged(new));
+        }
+        let expect = Expect::Revision(current.revision);
+        let written = if released {
+            call.app.objects.delete(key, expect).await?
+        } else {
+            call.app.objects.put(key, expect, &mut new, hooks.ttl()).await?
+        };
+        match written {
+            Written::Done(revision) => {
+                if released {
+                    meta::set_resource_version(&mut new, &revision.to_string());
+                }
+                Ok(Attempt::Written(new))
+            }
+            Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
+        }
     }
 }
 
@@ -171,7 +208,9 @@ fn version_required(kind: &GroupKind, name: &str) -> Status {
 fn carry_system_fields(new: &mut Value, old: &Value) {
     meta::remove_field(new, "managedFields");
     meta::remove_field(new, "selfLink");
-    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"] {
+    for field in
+        ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"]
+    {
         match meta::field(old, field) {
             Some(value) => meta::set_field(new, field, value.clone()),
             None => {
@@ -190,7 +229,10 @@ fn prepare(call: &Call, part: Part, new: &mut Value, old: &Value) {
             strategy.prepare_update(&context, new, old);
         }
         Part::Subresource(SubresourceKind::Status) => strategy.prepare_status_update(&context, new, old),
-        Part::Subresource(kind) => subresources::prepare(kind, new, old),
+        Part::Subresource(kind) => match strategy.subresource(kind.as_str()) {
+            Some(strategy) => strategy.prepare_update(&context, new, old),
+            None => subresources::prepare(kind, new, old),
+        },
     }
 }
 
@@ -200,7 +242,10 @@ fn validate(call: &Call, part: Part, new: &Value, old: &Value) -> Result<(), Sta
     let errors = match part {
         Part::Main => kinds::update_errors(strategy, new, old, namespaced),
         Part::Subresource(SubresourceKind::Status) => kinds::status_errors(strategy, new, old, namespaced),
-        Part::Subresource(kind) => subresources::validate(kind, strategy, new, old, namespaced),
+        Part::Subresource(kind) => match strategy.subresource(kind.as_str()) {
+            Some(strategy) => kinds::update_errors(strategy, new, old, namespaced),
+            None => kinds::status_errors(strategy, new, old, namespaced),
+        },
     };
     if errors.is_empty() {
         return Ok(());

@@ -211,7 +211,11 @@ mod tests {
         let protobuf = Negotiated { media: Media::Protobuf, view: View::Object };
         assert_eq!(negotiate_with(&headers, Views::Single, Messages::Known).ok(), Some(protobuf));
         check("*/*", Views::Single, Some(json));
-        check("application/json;q=0.5, application/yaml", Views::Single, Some(Negotiated { media: Media::Yaml, view: View::Object }));
+        check(
+            "application/json;q=0.5, application/yaml",
+            Views::Single,
+            Some(Negotiated { media: Media::Yaml, view: View::Object }),
+        );
         let metadata = Negotiated { media: Media::Json, view: View::Metadata(MetaVersion::V1) };
         check("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Views::List, Some(metadata));
     }

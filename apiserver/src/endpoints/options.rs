@@ -187,7 +187,11 @@ mod tests {
         assert_eq!(parse("fieldValidation=Strict").unwrap().field_validation, FieldValidation::Strict);
         let status = parse("dryRun=Some").unwrap_err();
         assert_eq!(status.code, 422);
-        assert!(status.message.contains("dryRun: Unsupported value: \"Some\": supported values: \"All\""), "{}", status.message);
+        assert!(
+            status.message.contains("dryRun: Unsupported value: \"Some\": supported values: \"All\""),
+            "{}",
+            status.message
+        );
     }
 
     #[test]
@@ -199,7 +203,10 @@ mod tests {
         assert_eq!((options.uid.as_deref(), options.resource_version.as_deref()), (Some("u"), Some("7")));
         let query = Query::parse(Some("orphanDependents=true&gracePeriodSeconds=5&dryRun=All"));
         let options = DeleteOptions::parse(&query, None).unwrap();
-        assert_eq!((options.grace_seconds, options.propagation, options.dry_run), (Some(5), Some(Propagation::Orphan), true));
+        assert_eq!(
+            (options.grace_seconds, options.propagation, options.dry_run),
+            (Some(5), Some(Propagation::Orphan), true)
+        );
         let both = json!({"propagationPolicy": "Orphan", "orphanDependents": true});
         assert_eq!(DeleteOptions::parse(&Query::default(), Some(&both)).unwrap_err().code, 422);
     }

@@ -89,7 +89,8 @@ pub fn table_of_one(call: &Call, object: &Value, options: Options) -> Value {
 }
 
 async fn write(call: &Call, code: StatusCode, object: Value) -> Response<Body> {
-    write_value(&call.headers, call.accept.media, codec::wants_pretty(&call.info.query, &call.headers), code, object).await
+    write_value(&call.headers, call.accept.media, codec::wants_pretty(&call.info.query, &call.headers), code, object)
+        .await
 }
 
 /// Writes any value in a media type, compressed when large and the client accepts it.

@@ -59,17 +59,12 @@ pub fn match_name(call: &Call, object: &mut Value) -> Result<(), Status> {
     if given == wanted {
         return Ok(());
     }
-    Err(status::bad_request(format!(
-        "the name of the object ({given}) does not match the name on the URL ({wanted})"
-    )))
+    Err(status::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({wanted})")))
 }
 
 async fn create_instead(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Reply, Status> {
     if !meta::uid(&object).is_empty() {
-        let detail = format!(
-            "Precondition failed: UID in precondition: {}, UID in object meta: ",
-            meta::uid(&object)
-        );
+        let detail = format!("Precondition failed: UID in precondition: {}, UID in object meta: ", meta::uid(&object));
         return Err(status::conflict(&call.row.group_resource(), &call.info.name, detail));
     }
     meta::remove_field(&mut object, "resourceVersion");

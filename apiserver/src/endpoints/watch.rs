@@ -273,7 +273,11 @@ mod tests {
         assert_eq!(start("resourceVersion=7").unwrap(), (Some(Start::After(Revision(7))), At::Any));
         let streamed = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
         assert_eq!(start(streamed).unwrap(), (Some(Start::Initial { bookmark: true }), At::Latest));
-        for bad in ["resourceVersionMatch=NotOlderThan", "sendInitialEvents=true", "resourceVersion=3&resourceVersionMatch=Exact"] {
+        for bad in [
+            "resourceVersionMatch=NotOlderThan",
+            "sendInitialEvents=true",
+            "resourceVersion=3&resourceVersionMatch=Exact",
+        ] {
             assert_eq!(start(bad).unwrap_err().code, 422, "{bad}");
         }
     }

@@ -20,14 +20,32 @@ pub fn record(info: &RequestInfo, user: Option<&UserInfo>, code: u16, elapsed: D
     let verb = if info.is_resource { info.verb.as_str().to_ascii_uppercase() } else { info.method.as_str().to_owned() };
     let dry_run = info.query.text("dryRun");
     let code = code.to_string();
-    let labels =
-        [verb.as_str(), &info.group, &info.version, &info.resource, &info.subresource, info.scope()];
+    let labels = [verb.as_str(), &info.group, &info.version, &info.resource, &info.subresource, info.scope()];
     metrics::REQUESTS
-        .with_label_values(&[labels[0], labels[1], labels[2], labels[3], labels[4], labels[5], dry_run, &code, "apiserver"])
+        .with_label_values(&[
+            labels[0],
+            labels[1],
+            labels[2],
+            labels[3],
+            labels[4],
+            labels[5],
+            dry_run,
+            &code,
+            "apiserver",
+        ])
         .inc();
     if !info.is_long_running() {
         metrics::DURATION
-            .with_label_values(&[labels[0], labels[1], labels[2], labels[3], labels[4], labels[5], dry_run, "apiserver"])
+            .with_label_values(&[
+                labels[0],
+                labels[1],
+                labels[2],
+                labels[3],
+                labels[4],
+                labels[5],
+                dry_run,
+                "apiserver",
+            ])
             .observe(elapsed.as_secs_f64());
     }
 }

@@ -49,11 +49,8 @@ pub struct Attributes {
 impl Attributes {
     /// Reads the attributes of a request.
     pub fn of_request(user: &Arc<UserInfo>, info: &RequestInfo) -> Self {
-        let verb = if info.is_resource {
-            info.verb.as_str().to_owned()
-        } else {
-            info.method.as_str().to_ascii_lowercase()
-        };
+        let verb =
+            if info.is_resource { info.verb.as_str().to_owned() } else { info.method.as_str().to_ascii_lowercase() };
         Self {
             user: Arc::clone(user),
             verb,
@@ -82,7 +79,9 @@ impl Attributes {
         };
         let group = &self.group;
         if self.namespace.is_empty() {
-            format!("User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"{group}\" at the cluster scope")
+            format!(
+                "User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"{group}\" at the cluster scope"
+            )
         } else {
             let namespace = &self.namespace;
             format!(

@@ -18,12 +18,11 @@ pub async fn within<T>(info: &RequestInfo, work: impl Future<Output = Result<T, 
     if info.is_long_running() {
         return work.await;
     }
-    let limit = info.query.duration("timeout").filter(|asked| !asked.is_zero()).unwrap_or(REQUEST_TIMEOUT).min(REQUEST_TIMEOUT);
+    let limit =
+        info.query.duration("timeout").filter(|asked| !asked.is_zero()).unwrap_or(REQUEST_TIMEOUT).min(REQUEST_TIMEOUT);
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
-        Err(_) => {
-            Err(status::timeout("request did not complete within the allotted timeout", 0))
-        }
+        Err(_) => Err(status::timeout("request did not complete within the allotted timeout", 0)),
     }
 }
 

@@ -53,11 +53,8 @@ impl Limits {
         if info.is_long_running() {
             return Ok(None);
         }
-        let (pool, kind) = if info.verb.is_read_only() {
-            (&self.read_only, "readOnly")
-        } else {
-            (&self.mutating, "mutating")
-        };
+        let (pool, kind) =
+            if info.verb.is_read_only() { (&self.read_only, "readOnly") } else { (&self.mutating, "mutating") };
         let permit = Arc::clone(pool).try_acquire_owned().ok();
         if permit.is_none() && !user.in_group(SYSTEM_MASTERS) {
             return Err(status::too_many_requests("too many requests, please try again later", 1));

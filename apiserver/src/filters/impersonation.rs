@@ -23,8 +23,12 @@ const EXTRA_PREFIX: &str = "impersonate-extra-";
 pub fn impersonate(table: &Table, headers: &HeaderMap, user: Arc<UserInfo>) -> Result<Arc<UserInfo>, Status> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (name, uid) = (text("impersonate-user"), text("impersonate-uid"));
-    let mut groups: Vec<String> =
-        headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
+    let mut groups: Vec<String> = headers
+        .get_all("impersonate-group")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .map(str::to_owned)
+        .collect();
     let extra = extra(headers);
     if name.is_empty() {
         if groups.is_empty() && extra.is_empty() && uid.is_empty() {
@@ -91,10 +95,14 @@ mod tests {
     #[test]
     fn masters_may_act_as_others_and_others_may_not() {
         let table = Table::default();
-        let wanted = headers(&[("impersonate-user", "jane"), ("impersonate-group", "devs"), ("impersonate-extra-a%2Fb", "c")]);
+        let wanted =
+            headers(&[("impersonate-user", "jane"), ("impersonate-group", "devs"), ("impersonate-extra-a%2Fb", "c")]);
         let admin = Arc::new(UserInfo::new("admin", &[SYSTEM_MASTERS]));
         let jane = impersonate(&table, &wanted, admin).unwrap();
-        assert_eq!((jane.name.as_str(), jane.groups.as_slice()), ("jane", &["devs".to_owned(), ALL_AUTHENTICATED.to_owned()][..]));
+        assert_eq!(
+            (jane.name.as_str(), jane.groups.as_slice()),
+            ("jane", &["devs".to_owned(), ALL_AUTHENTICATED.to_owned()][..])
+        );
         assert_eq!(jane.extra["a/b"], ["c"]);
         let refused = impersonate(&table, &wanted, Arc::new(UserInfo::new("x", &[]))).unwrap_err();
         assert_eq!(

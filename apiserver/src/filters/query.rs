@@ -45,10 +45,9 @@ impl Query {
     pub fn number(&self, name: &str) -> Result<Option<i64>, String> {
         match self.get(name) {
             None | Some("") => Ok(None),
-            Some(text) => text
-                .parse()
-                .map(Some)
-                .map_err(|_| format!("strconv.ParseInt: parsing \"{text}\": invalid syntax")),
+            Some(text) => {
+                text.parse().map(Some).map_err(|_| format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
+            }
         }
     }
 

@@ -244,12 +244,24 @@ mod tests {
         check(Method::GET, "/api/v1/namespaces/other", ("get", "", "other", "namespaces", "", "other"));
         check(Method::GET, "/api/v1/namespaces/other/pods", ("list", "", "other", "pods", "", ""));
         check(Method::GET, "/api/v1/namespaces/other/pods/foo", ("get", "", "other", "pods", "", "foo"));
-        check(Method::PUT, "/api/v1/namespaces/other/finalize", ("update", "", "other", "namespaces", "finalize", "other"));
+        check(
+            Method::PUT,
+            "/api/v1/namespaces/other/finalize",
+            ("update", "", "other", "namespaces", "finalize", "other"),
+        );
         check(Method::GET, "/api/v1/pods?watch=true", ("watch", "", "", "pods", "", ""));
         check(Method::GET, "/api/v1/watch/namespaces/other/pods", ("watch", "", "other", "pods", "", ""));
-        check(Method::DELETE, "/apis/apps/v1/namespaces/x/deployments", ("deletecollection", "apps", "x", "deployments", "", ""));
+        check(
+            Method::DELETE,
+            "/apis/apps/v1/namespaces/x/deployments",
+            ("deletecollection", "apps", "x", "deployments", "", ""),
+        );
         check(Method::POST, "/api/v1/namespaces/x/pods/p/exec", ("create", "", "x", "pods", "exec", "p"));
-        check(Method::PATCH, "/apis/apps/v1/namespaces/x/deployments/d/scale", ("patch", "apps", "x", "deployments", "scale", "d"));
+        check(
+            Method::PATCH,
+            "/apis/apps/v1/namespaces/x/deployments/d/scale",
+            ("patch", "apps", "x", "deployments", "scale", "d"),
+        );
     }
 
     #[test]
@@ -261,7 +273,8 @@ mod tests {
 
     #[test]
     fn rest_of_a_proxy_path_is_kept() {
-        let info = RequestInfo::parse(&Method::GET, &"/api/v1/namespaces/n/services/s:80/proxy/a/b%20c?x=1".parse().unwrap());
+        let info =
+            RequestInfo::parse(&Method::GET, &"/api/v1/namespaces/n/services/s:80/proxy/a/b%20c?x=1".parse().unwrap());
         assert_eq!((info.subresource.as_str(), info.rest.as_str(), info.name.as_str()), ("proxy", "a/b%20c", "s:80"));
         assert!(info.is_long_running());
     }

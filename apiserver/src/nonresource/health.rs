@@ -20,7 +20,9 @@ fn split(path: &str) -> Option<(&str, &str)> {
 
 /// Answers for one path.
 pub fn serve(app: &App, path: &str, query: &Query) -> Response<Body> {
-    let Some((endpoint, check)) = split(path) else { return text(StatusCode::NOT_FOUND, "404 page not found\n", PLAIN) };
+    let Some((endpoint, check)) = split(path) else {
+        return text(StatusCode::NOT_FOUND, "404 page not found\n", PLAIN);
+    };
     if !check.is_empty() {
         return match app.checks.run(check) {
             None => text(StatusCode::NOT_FOUND, "404 page not found\n", PLAIN),

@@ -61,7 +61,9 @@ async fn index(app: &App, request: &Parts) -> Result<Response<Body>, Status> {
         paths.push(format!("/apis/{}", group.name));
         paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));
     }
-    paths.extend(["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
+    paths.extend(
+        ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned),
+    );
     paths.sort();
     let accept = negotiate::negotiate(&request.headers, Views::ObjectOnly)?;
     Ok(reply::write_value(&request.headers, accept.media, true, StatusCode::OK, json!({"paths": paths})).await)

@@ -56,9 +56,7 @@ impl Cidr {
     /// Tells whether an address can be given out.
     pub fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.base.is_ipv4()
-            && number(address)
-                .checked_sub(number(self.base) + 1)
-                .is_some_and(|index| index < u128::from(self.usable()))
+            && number(address).checked_sub(number(self.base) + 1).is_some_and(|index| index < u128::from(self.usable()))
     }
 }
 

@@ -61,9 +61,8 @@ impl Allocator {
             return Ok(());
         }
         if given.is_empty() {
-            let address = choice.any_address().map_err(|_| {
-                status::internal("failed to allocate a serviceIP: range is full")
-            })?;
+            let address =
+                choice.any_address().map_err(|_| status::internal("failed to allocate a serviceIP: range is full"))?;
             set_address(service, &address.to_string());
             return Ok(());
         }
@@ -111,9 +110,9 @@ impl Allocator {
             let shared = shared.filter(|_| number.is_some());
             let free = match shared {
                 Some(shared) => shared,
-                None => choice.any_port().map_err(|_| {
-                    status::internal("failed to allocate a nodePort: range is full")
-                })?,
+                None => {
+                    choice.any_port().map_err(|_| status::internal("failed to allocate a nodePort: range is full"))?
+                }
             };
             chosen.push((number, free));
             meta::as_map(port).insert("nodePort".to_owned(), free.into());
@@ -141,9 +140,9 @@ impl Allocator {
                 }
             }
             None => {
-                let free = choice.any_port().map_err(|_| {
-                    status::internal("failed to allocate a HealthCheck NodePort: range is full")
-                })?;
+                let free = choice
+                    .any_port()
+                    .map_err(|_| status::internal("failed to allocate a HealthCheck NodePort: range is full"))?;
                 meta::as_map(spec).insert("healthCheckNodePort".to_owned(), free.into());
             }
         }

@@ -65,7 +65,8 @@ impl<'a> Choice<'a> {
             taken: InFlight::default(),
         };
         drop(in_flight);
-        let is_own = |other: &Value| meta::name(other) == meta::name(own) && meta::namespace(other) == meta::namespace(own);
+        let is_own =
+            |other: &Value| meta::name(other) == meta::name(own) && meta::namespace(other) == meta::namespace(own);
         for service in services.iter().filter(|service| !is_own(service)) {
             choice.used_addresses.extend(addresses_of(service));
             choice.used_ports.extend(ports_of(service));

@@ -131,7 +131,11 @@ fn decrement(budget: &mut Value, pod: &str, now: &str) -> Result<(), Status> {
     }
     let disrupted = budget.pointer("/status/disruptedPods").and_then(Value::as_object).map_or(0, serde_json::Map::len);
     if disrupted > MAX_DISRUPTED {
-        return Err(status::forbidden(&resource, &name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller"));
+        return Err(status::forbidden(
+            &resource,
+            &name,
+            "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+        ));
     }
     if allowed == 0 {
         return Err(too_many(&format!(
@@ -147,8 +151,11 @@ fn decrement(budget: &mut Value, pod: &str, now: &str) -> Result<(), Status> {
 }
 
 fn too_many(cause: &str) -> Status {
-    status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0)
-        .with_cause("DisruptionBudget", cause, "")
+    status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0).with_cause(
+        "DisruptionBudget",
+        cause,
+        "",
+    )
 }
 
 #[cfg(test)]

@@ -2,19 +2,13 @@
 
 mod approval;
 mod binding;
-mod ephemeral_containers;
 mod eviction;
 mod finalize;
-mod resize;
 mod scale;
 mod token;
 
 use bytes::Bytes;
-use corvette_api::{
-    field::Errors,
-    kinds::{self, Strategy},
-    status::{self, Status},
-};
+use corvette_api::status::{self, Status};
 use serde_json::Value;
 
 use super::{call::Call, reply::Reply};
@@ -40,33 +34,8 @@ pub async fn handle(call: &Call, kind: SubresourceKind, body: Bytes) -> Result<R
 pub fn prepare(kind: SubresourceKind, new: &mut Value, old: &Value) {
     match kind {
         SubresourceKind::Finalize => finalize::prepare(new, old),
-        SubresourceKind::EphemeralContainers => ephemeral_containers::prepare(new, old),
-        SubresourceKind::Resize => resize::prepare(new, old),
         SubresourceKind::Approval => approval::prepare(new, old),
         _ => {}
-    }
-}
-
-/// Finds what is wrong with a change through a subresource.
-pub fn validate(
-    kind: SubresourceKind,
-    strategy: &dyn Strategy,
-    new: &Value,
-    old: &Value,
-    namespaced: bool,
-) -> Errors {
-    match kind {
-        SubresourceKind::EphemeralContainers => {
-            let mut errors = ephemeral_containers::validate(new, old);
-            errors.extend(strategy.validate(new));
-            errors
-        }
-        SubresourceKind::Resize => {
-            let mut errors = resize::validate(new, old);
-            errors.extend(strategy.validate(new));
-            errors
-        }
-        _ => kinds::status_errors(strategy, new, old, namespaced),
     }
 }
 
