@@ -26,6 +26,15 @@ pub struct Current {
     pub revision: Revision,
 }
 
+/// What the store has instead of what was known.
+#[derive(Debug)]
+pub enum Newer {
+    /// Nothing else.
+    Same,
+    /// Another state of the object, or none.
+    Other(Option<Current>),
+}
+
 /// What became of a conditional write.
 #[derive(Debug)]
 pub enum Written {
@@ -54,6 +63,18 @@ impl Objects {
     pub async fn fresh(&self, key: &str) -> Result<Option<Current>, Status> {
         let (found, _) = deadline(self.store.get(key)).await?;
         found.map(|kv| current(&kv)).transpose()
+    }
+
+    /// Reads an object as it is now, unless it is still that of `revision`.
+    ///
+    /// # Errors
+    /// 503 or 504 when the store is away.
+    pub async fn newer(&self, key: &str, revision: Revision) -> Result<Newer, Status> {
+        let (found, _) = deadline(self.store.get(key)).await?;
+        match found {
+            Some(kv) if kv.mod_revision == revision => Ok(Newer::Same),
+            found => Ok(Newer::Other(found.map(|kv| current(&kv)).transpose()?)),
+        }
     }
 
     /// Writes an object of the storage version; on success its resourceVersion is set.

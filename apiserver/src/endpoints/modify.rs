@@ -16,7 +16,7 @@ use super::{call::Call, deletion, options::WriteOptions, subresources};
 use crate::{
     admission::{self, Attributes, Operation},
     hooks,
-    objects::{Current, Written},
+    objects::{Current, Newer, Written},
     registry::SubresourceKind,
 };
 
@@ -103,9 +103,9 @@ impl Write<'_> {
             Ok(Attempt::Unchanged(object)) => Ok(First::Done(object)),
             Err(failed) => Err(failed),
         };
-        match call.app.objects.fresh(self.key).await? {
-            Some(fresh) if fresh.revision == current.revision => decided,
-            newer => Ok(First::Current(newer)),
+        match call.app.objects.newer(self.key, current.revision).await? {
+            Newer::Same => decided,
+            Newer::Other(newer) => Ok(First::Current(newer)),
         }
     }
 
