@@ -1,8 +1,9 @@
 //! The newcomer's script: one command starts a cluster, and the unmodified `kubectl` runs a Deployment on real containers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
-use corvette_e2e::{Backend, Cluster, eventually};
+use corvette_e2e::{Backend, Cluster, eventually, run};
 use serde_json::Value;
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/samples/web.yaml");
@@ -55,6 +56,11 @@ fn apply_and_look(cluster: &Cluster) {
     assert_eq!(said, "change-me\n<h1>Hello from Corvette</h1>\n");
     let piped = cluster.kubectl_words(&["exec", "-i", &pod, "--", "cat"], Some("through and back")).success();
     assert_eq!(piped, "through and back");
+    let mut terminal = cluster.machine().command("script");
+    terminal.env("KUBECONFIG", cluster.kubeconfig());
+    let typed = format!("kubectl exec -it {pod} -- sh -c 'stty size; tty; echo done'");
+    let seen = run(terminal.args(["-qec", &typed, "/dev/null"]), None).unwrap().success();
+    assert!(seen.contains("/dev/pts/0") && seen.contains("done"), "{seen}");
     let failed = cluster.kubectl_words(&["exec", &pod, "--", "sh", "-c", "exit 3"], None);
     assert_eq!((failed.code, failed.err.contains("command terminated with exit code 3")), (3, true), "{failed:?}");
     let again = cluster.kubectl_words(&["apply", "-f", SAMPLES], None).success();
@@ -67,6 +73,11 @@ fn change_and_undo(cluster: &Cluster) {
     assert_eq!(pods(cluster).len(), 4);
     cluster.kubectl("label deployment web tier=front").success();
     cluster.kubectl("annotate deployment web note=first").success();
+    let mut edit = cluster.machine().command("kubectl");
+    edit.env("KUBECONFIG", cluster.kubeconfig()).env("KUBE_EDITOR", "sed -i s/front/back/");
+    let edited = run(edit.args(["edit", "deployment", "web"]), None).unwrap().success();
+    assert!(edited.contains("deployment.apps/web edited"), "{edited}");
+    assert_eq!(get(cluster, "deployment/web")["metadata"]["labels"]["tier"], "back");
     let before = template(cluster);
 
     cluster.kubectl("set env deployment/web GREETING=changed").success();

@@ -157,7 +157,7 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit(')').next().context("stat")?;
     let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
-    Ok(std::time::Duration::from_millis(ticks * 10).as_secs_f64())
+    Ok(Duration::from_millis(ticks * 10).as_secs_f64())
 }
 
 /// Resident memory of a process, MiB.
