@@ -41,9 +41,6 @@ pub fn load(names: &[String], recursive: bool) -> Result<Vec<Loaded>> {
             parse(&file.display().to_string(), &text, &mut objects)?;
         }
     }
-    if objects.is_empty() {
-        bail!("no objects passed");
-    }
     Ok(objects)
 }
 
@@ -71,7 +68,8 @@ fn expand(path: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
 }
 
 fn parse(source: &str, text: &str, into: &mut Vec<Loaded>) -> Result<()> {
-    let documents = yaml::documents(text).with_context(|| format!("error parsing {source}"))?;
+    let documents =
+        yaml::documents(text).with_context(|| format!("error parsing {source}: error converting YAML to JSON"))?;
     for document in documents.into_iter().map(|d| d.parsed.value).filter(|value| !value.is_null()) {
         flatten(source, document, into)?;
     }

@@ -1,17 +1,21 @@
 //! `cvctl`, the command line: talks to any Kubernetes API server, words and output as kubectl has them.
 //!
 //! [`commands`] holds one file and one row for each command. [`session`] knows the flags all of them share, [`resources`] finds out
-//! what the server serves, [`target`] what the words after a command name mean, [`output`] prints.
+//! what the server serves, [`target`] what the words after a command name mean, [`output`] prints, [`error`] and [`usage`] word
+//! what went wrong.
 
 mod commands;
 mod error;
 mod files;
+mod kubeconfig;
 mod output;
 mod request;
 mod resources;
 mod session;
 mod target;
 mod terminal;
+mod usage;
+mod value;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -20,22 +24,30 @@ use clap::Parser as _;
 
 /// Runs one command; its exit code is 0, 1 for an error (printed), or that of the remote command for `exec`.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = match commands::Cvctl::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = match commands::Cvctl::try_parse_from(&args) {
         Ok(parsed) => parsed,
-        Err(usage) => {
-            // Help and version go to standard output with exit code 0, mistakes to standard error with 1, as kubectl has it.
-            let mistaken = usage.use_stderr();
-            return match usage.print() {
-                Ok(()) if !mistaken => ExitCode::SUCCESS,
-                _ => ExitCode::FAILURE,
-            };
+        Err(help) if !help.use_stderr() => {
+            return if help.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Err(mistake) => {
+            let args: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+            eprintln!("{}", usage::in_kubectls_words(&mistake, &args));
+            return ExitCode::FAILURE;
         }
     };
     match parsed.run().await {
         Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{}", error::in_kubectls_words(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the reader of our output has gone, as `head` does; there is nobody to tell.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use crate::request::{Accept, Requests};
+use crate::request::{Accept, Requests, segment};
 
 /// One resource in one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Resource {
 
     /// Path of one object.
     pub fn object(&self, namespace: &str, name: &str) -> String {
-        format!("{}/{name}", self.collection(Some(namespace)))
+        format!("{}/{}", self.collection(Some(namespace)), segment(name))
     }
 
     /// Whether it has this verb.

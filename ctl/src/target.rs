@@ -4,6 +4,9 @@ use anyhow::{Result, bail};
 
 use crate::resources::{Resource, Resources};
 
+/// Where to look when no kind was named.
+pub const SEE_RESOURCES: &str = "Use \"cvctl api-resources\" for a complete list of supported resources.";
+
 /// A resource, and the names that were given; none means all of them.
 #[derive(Debug, Clone)]
 pub struct Target<'a> {
@@ -13,17 +16,12 @@ pub struct Target<'a> {
     pub names: Vec<String>,
 }
 
-/// Reads the words.
+/// Reads the words; no words mean nothing.
 ///
 /// # Errors
 /// Kubectl's, for words that do not fit together.
 pub fn parse<'a>(words: &[String], resources: &'a Resources) -> Result<Vec<Target<'a>>> {
-    let Some((first, rest)) = words.split_first() else {
-        bail!(
-            "You must specify the type of resource to get. Use \"cvctl api-resources\" for a complete list of supported resources.\n\n\
-             error: Required resource not specified."
-        );
-    };
+    let Some((first, rest)) = words.split_first() else { return Ok(Vec::new()) };
     if words.iter().any(|word| word.contains('/')) {
         return words.iter().map(|word| slashed(word, resources)).collect();
     }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::output::{Heading, Style, Table};
+use crate::output::{Heading, Style, Table, Widths};
 use crate::session::Session;
 
 #[derive(Args)]
@@ -35,7 +35,10 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     }
     let mut table = Table::new(heading);
     let mut seen = Vec::new();
-    for resource in resources.all() {
+    let mut all: Vec<_> = resources.all().iter().collect();
+    // Stable: of a resource in several versions the preferred one comes first.
+    all.sort_by_key(|resource| (&resource.group, &resource.plural));
+    for resource in all {
         let key = (resource.group.as_str(), resource.plural.as_str());
         let wanted = flags.api_group.as_ref().is_none_or(|g| *g == resource.group)
             && flags.namespaced.is_none_or(|n| n == resource.namespaced);
@@ -61,7 +64,7 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     }
     if flags.output != "name" {
         let heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
-        print!("{}", table.print(heading, Style::Plain));
+        print!("{}", table.print(heading, Style::Plain, &mut Widths::default()));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::output::{Heading, Style, Table};
+use crate::output::{Heading, Style, Table, Widths};
 use crate::session::Global;
 
 /// What can be done with a kubeconfig.
@@ -35,7 +35,9 @@ pub fn run(command: Command, global: &Global) -> Result<()> {
         Command::View => print!("{}", corvette_api::yaml::to_string(&redacted(config))),
         Command::CurrentContext if current.is_empty() => bail!("current-context is not set"),
         Command::CurrentContext => println!("{current}"),
-        Command::GetContexts => print!("{}", contexts(&config, &current).print(Heading::Shown, Style::Plain)),
+        Command::GetContexts => {
+            print!("{}", contexts(&config, &current).print(Heading::Shown, Style::Plain, &mut Widths::default()))
+        }
         Command::UseContext { name } => {
             if !named(&config, "contexts").any(|(known, _)| known == name) {
                 bail!("no context exists with the name: \"{name}\"");
@@ -66,15 +68,13 @@ fn insert(into: &mut Value, key: &str, value: Value) -> Result<()> {
 
 /// Rewrites the kubeconfig file in place of its old content, all or nothing.
 fn change(global: &Global, edit: impl FnOnce(&mut Value) -> Result<()>) -> Result<()> {
-    let path = match &global.kubeconfig {
-        Some(path) => path.clone(),
-        None => std::env::home_dir().context("no home directory")?.join(".kube").join("config"),
-    };
+    let files = global.files();
+    let path = files.to_change()?;
     let text =
-        std::fs::read_to_string(&path).with_context(|| format!("error loading config file \"{}\"", path.display()))?;
+        std::fs::read_to_string(path).with_context(|| format!("error loading config file \"{}\"", path.display()))?;
     let mut config = corvette_api::yaml::parse(&text)?.value;
     edit(&mut config)?;
-    corvette_component::files::write_atomic(&path, corvette_api::yaml::to_string(&config).as_bytes(), 0o600)
+    corvette_component::files::write_atomic(path, corvette_api::yaml::to_string(&config).as_bytes(), 0o600)
         .with_context(|| format!("cannot write {}", path.display()))
 }
 

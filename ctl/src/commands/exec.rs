@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use corvette_client::kube::Api;
 use corvette_client::kube::api::{AttachParams, AttachedProcess, TerminalSize};
+use corvette_client::kube::{self, Api};
 use futures::SinkExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
@@ -20,7 +20,7 @@ use crate::terminal;
 #[derive(Args)]
 pub struct Flags {
     /// POD, or TYPE/NAME.
-    word: String,
+    words: Vec<String>,
     /// Container name. If omitted, the pod's default.
     #[arg(short, long)]
     container: Option<String>,
@@ -30,25 +30,43 @@ pub struct Flags {
     /// Stdin is a TTY.
     #[arg(short = 't', long)]
     tty: bool,
+    /// Only print output from the remote session.
+    #[arg(short, long)]
+    quiet: bool,
     /// The command, after --.
-    #[arg(last = true, required = true)]
+    #[arg(last = true)]
     command: Vec<String>,
 }
 
 /// Runs the command; the exit code is its own.
 pub async fn run(session: &Session, flags: Flags) -> Result<ExitCode> {
-    let pod = pod::find(session, &flags.word).await?;
+    let word = match flags.words.as_slice() {
+        [] => bail!("pod, type/name or --filename must be specified"),
+        [_, _, ..] => bail!(
+            "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\nSee 'cvctl exec -h' for help and examples"
+        ),
+        [_] if flags.command.is_empty() => bail!("you must specify at least one command for the container"),
+        [word] => word,
+    };
+    let pod = pod::find(session, word, pod::Say::Nothing).await?;
+    if matches!(pod.phase.as_str(), "Succeeded" | "Failed") {
+        bail!("cannot exec into a container in a completed pod; current phase is {}", pod.phase);
+    }
     let container = match flags.container {
-        Some(container) => container,
+        Some(container) if pod.has(&container) => container,
+        Some(container) => bail!("container {container} is not valid for pod {}", pod.name),
         None => pod.default_container()?,
     };
     let tty = flags.tty && std::io::stdin().is_terminal();
-    if flags.tty && !tty {
+    if flags.tty && !tty && !flags.quiet {
         eprintln!("Unable to use a TTY - input is not a terminal or the right kind of file");
     }
     let parameters = AttachParams::default().container(container).stdin(flags.stdin).tty(tty).stderr(!tty);
     let api: Api<Pod> = Api::namespaced(session.client.clone(), &session.namespace);
-    let mut process = api.exec(&pod.name, flags.command, &parameters).await?;
+    let mut process = api.exec(&pod.name, flags.command, &parameters).await.map_err(|error| match error {
+        kube::Error::Service(source) => session.requests.unreachable(source),
+        other => other.into(),
+    })?;
     let raw = if tty { Some(terminal::Raw::enter()?) } else { None };
     let status = attend(&mut process, tty).await?;
     drop(raw);

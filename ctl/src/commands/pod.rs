@@ -1,13 +1,24 @@
 //! Finding the pod that `logs` and `exec` mean: by name, or behind a Deployment, ReplicaSet, Job, Service and the like.
 
 use anyhow::{Context as _, Result, bail};
+use corvette_api::meta::annotation;
 use serde_json::Value;
 
-use crate::request::{Accept, with_query};
+use crate::request::{Accept, segment, with_query};
 use crate::session::Session;
+use crate::value::{list, text};
 
 /// Annotation that names the container meant when none is given.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// Whether to tell which of several pods was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Say {
+    /// Tell.
+    WhichOfSeveral,
+    /// Do not.
+    Nothing,
+}
 
 /// A pod, as far as these commands need it.
 #[derive(Debug, Clone)]
@@ -16,42 +27,57 @@ pub struct Pod {
     pub name: String,
     /// Path of the object.
     pub path: String,
-    /// Names of its containers, init containers first.
-    pub containers: Vec<String>,
+    /// Its phase.
+    pub phase: String,
     default: Option<String>,
-    init: usize,
+    init: Vec<String>,
+    regular: Vec<String>,
+    ephemeral: Vec<String>,
 }
 
 impl Pod {
+    /// Names of all its containers, in the order they start.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.init.iter().chain(&self.regular).chain(&self.ephemeral).map(String::as_str)
+    }
+
+    /// Whether it has a container of this name.
+    pub fn has(&self, container: &str) -> bool {
+        self.all().any(|name| name == container)
+    }
+
     /// The container meant when none is given: the annotated one, else the first, which is then said on standard error.
     ///
     /// # Errors
     /// For a pod without containers.
     pub fn default_container(&self) -> Result<String> {
-        if let Some(name) = self.default.as_ref().filter(|name| self.containers.contains(name)) {
-            return Ok(name.clone());
+        match &self.default {
+            Some(name) if self.has(name) => return Ok(name.clone()),
+            Some(name) => eprintln!("Default container name \"{name}\" not found in pod {}", self.name),
+            None => {}
         }
-        let regular = self.containers.get(self.init..).unwrap_or_default();
-        let first = regular.first().with_context(|| format!("pod {} has no containers", self.name))?;
-        if regular.len() > 1 {
-            eprintln!("Defaulted container \"{first}\" out of: {}", regular.join(", "));
+        let first = self.regular.first().with_context(|| format!("pod {} does not have any containers", self.name))?;
+        if self.all().nth(1).is_some() {
+            let ephemeral = self.ephemeral.iter().map(|name| format!("{name} (ephem)"));
+            let init = self.init.iter().map(|name| format!("{name} (init)"));
+            let all: Vec<String> = self.regular.iter().cloned().chain(ephemeral).chain(init).collect();
+            eprintln!("Defaulted container \"{first}\" out of: {}", all.join(", "));
         }
         Ok(first.clone())
     }
 
     fn from_object(session: &Session, object: &Value) -> Self {
-        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let names = |list: &str| -> Vec<String> {
-            let containers = object.pointer(&format!("/spec/{list}")).and_then(Value::as_array);
-            containers.into_iter().flatten().filter_map(|c| c.get("name")?.as_str().map(str::to_owned)).collect()
-        };
-        let mut containers = names("initContainers");
-        let init = containers.len();
-        containers.extend(names("containers"));
-        let annotations = object.pointer("/metadata/annotations");
-        let default = annotations.and_then(|a| a.get(DEFAULT_CONTAINER)?.as_str().map(str::to_owned));
-        let path = format!("/api/v1/namespaces/{}/pods/{name}", session.namespace);
-        Self { name, path, containers, default, init }
+        let name = text(object, "/metadata/name").to_owned();
+        let names = |pointer: &str| list(object, pointer).iter().map(|c| text(c, "/name").to_owned()).collect();
+        Self {
+            path: format!("/api/v1/namespaces/{}/pods/{}", session.namespace, segment(&name)),
+            name,
+            phase: text(object, "/status/phase").to_owned(),
+            default: annotation(object, DEFAULT_CONTAINER).map(str::to_owned),
+            init: names("/spec/initContainers"),
+            regular: names("/spec/containers"),
+            ephemeral: names("/spec/ephemeralContainers"),
+        }
     }
 }
 
@@ -59,9 +85,9 @@ impl Pod {
 ///
 /// # Errors
 /// When there is none.
-pub async fn find(session: &Session, word: &str) -> Result<Pod> {
+pub async fn find(session: &Session, word: &str, say: Say) -> Result<Pod> {
     let Some((kind, name)) = word.split_once('/') else {
-        let path = format!("/api/v1/namespaces/{}/pods/{word}", session.namespace);
+        let path = format!("/api/v1/namespaces/{}/pods/{}", session.namespace, segment(word));
         return Ok(Pod::from_object(session, &session.requests.get(&path, Accept::Object).await?));
     };
     let resources = session.resources().await?;
@@ -71,10 +97,15 @@ pub async fn find(session: &Session, word: &str) -> Result<Pod> {
         return Ok(Pod::from_object(session, &object));
     }
     let Some(selector) = selector_of(&object) else {
-        bail!("cannot attach to *{}: selector for {} not implemented", resource.kind, resource.kind);
+        bail!("cannot attach to *v1.{}: selector for *v1.{} not implemented", resource.kind, resource.kind);
     };
     let pods = by_selector(session, &selector).await?;
-    pods.into_iter().next().with_context(|| format!("no pods found for {word}"))
+    let count = pods.len();
+    let first = pods.into_iter().next().with_context(|| format!("no pods found for {word}"))?;
+    if count > 1 && say == Say::WhichOfSeveral {
+        eprintln!("Found {count} pods, using pod/{}", first.name);
+    }
+    Ok(first)
 }
 
 /// The pods a label selector selects: those that run first.
@@ -83,14 +114,25 @@ pub async fn find(session: &Session, word: &str) -> Result<Pod> {
 /// When the server refuses.
 pub async fn by_selector(session: &Session, selector: &str) -> Result<Vec<Pod>> {
     let path = format!("/api/v1/namespaces/{}/pods", session.namespace);
-    let list = session.requests.get(&with_query(&path, &[("labelSelector", selector)]), Accept::Object).await?;
-    let mut items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    items.sort_by_key(|item| {
-        let running = item.pointer("/status/phase").and_then(Value::as_str) == Some("Running");
-        let going = item.pointer("/metadata/deletionTimestamp").is_some();
-        (going, !running)
-    });
+    let mut items = session.requests.list(&with_query(&path, &[("labelSelector", selector)])).await?;
+    items.sort_by_key(usefulness);
     Ok(items.iter().map(|item| Pod::from_object(session, item)).collect())
+}
+
+/// Orders pods as kubectl picks one of several: those on a node, running, ready, for longest, oldest.
+fn usefulness(pod: &Value) -> impl Ord + use<> {
+    let phase = match text(pod, "/status/phase") {
+        "Running" => 0,
+        "Unknown" => 1,
+        "Pending" => 2,
+        _ => 3,
+    };
+    let ready = list(pod, "/status/conditions").iter().find(|c| text(c, "/type") == "Ready");
+    let ready = ready.filter(|c| text(c, "/status") == "True").map(|c| text(c, "/lastTransitionTime").to_owned());
+    let going = pod.pointer("/metadata/deletionTimestamp").is_some();
+    let unassigned = text(pod, "/spec/nodeName").is_empty();
+    let created = text(pod, "/metadata/creationTimestamp").to_owned();
+    (going, unassigned, phase, ready.is_none(), ready, created)
 }
 
 /// A workload's or service's selector, as a query.

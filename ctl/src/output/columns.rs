@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::Template;
-use super::table::{Heading, Style, Table};
+use super::table::{Heading, Style, Table, Widths};
 
 /// Columns and the path of each.
 #[derive(Debug, Clone)]
@@ -27,13 +27,13 @@ impl CustomColumns {
         }
     }
 
-    pub(super) fn print(&self, objects: &[Value]) -> Result<String> {
+    pub(super) fn print(&self, objects: &[Value], heading: Heading) -> Result<String> {
         let mut table = Table::new(self.0.iter().map(|(name, _)| name.clone()));
         for object in objects {
             let cells: Result<Vec<String>> = self.0.iter().map(|(_, path)| cell(path, object)).collect();
             table.row(cells?);
         }
-        Ok(table.print(Heading::Shown, Style::Plain))
+        Ok(table.print(heading, Style::Plain, &mut Widths::default()))
     }
 }
 

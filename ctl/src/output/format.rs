@@ -1,9 +1,9 @@
 //! The `-o` flag.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use super::{CustomColumns, Template};
+use super::{CustomColumns, Heading, Template};
 
 /// A format of output.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub enum Format {
     Name,
     /// A JSONPath template.
     JsonPath(Template),
+    /// What a JSONPath template finds, as a JSON list.
+    JsonPathAsJson(Template),
     /// Columns of the user's choice.
     Columns(CustomColumns),
 }
@@ -39,9 +41,11 @@ impl Format {
             "json" => Self::Json,
             "name" => Self::Name,
             "jsonpath" => Self::JsonPath(Template::parse(argument)?),
+            "jsonpath-as-json" => Self::JsonPathAsJson(Template::parse(argument)?),
+            "jsonpath-file" => Self::JsonPath(Template::parse(&read(argument)?)?),
             "custom-columns" => Self::Columns(CustomColumns::parse(argument)?),
             _ => bail!(
-                "unable to match a printer suitable for the output format \"{flag}\", allowed formats are: custom-columns,json,jsonpath,name,wide,yaml"
+                "unable to match a printer suitable for the output format \"{flag}\", allowed formats are: custom-columns,json,jsonpath,jsonpath-as-json,jsonpath-file,name,wide,yaml"
             ),
         })
     }
@@ -56,14 +60,28 @@ impl Format {
     /// # Errors
     /// When a template does not fit the objects.
     pub fn print(&self, objects: &[Value], as_list: bool) -> Result<String> {
+        self.print_with(objects, as_list, false)
+    }
+
+    /// The same, custom columns without heading when `no_headers`.
+    ///
+    /// # Errors
+    /// As [`Format::print`].
+    pub fn print_with(&self, objects: &[Value], as_list: bool, no_headers: bool) -> Result<String> {
+        let heading = if no_headers { Heading::Hidden } else { Heading::Shown };
         Ok(match self {
             Self::Name => objects.iter().map(|o| format!("{}\n", name(o))).collect(),
-            Self::Columns(columns) => columns.print(objects)?,
+            Self::Columns(columns) => columns.print(objects, heading)?,
             Self::JsonPath(template) => template.print(&whole(objects, as_list))?,
+            Self::JsonPathAsJson(template) => format!("{}\n", indented(&template.values(&whole(objects, as_list))?)?),
             Self::Json => format!("{}\n", indented(&whole(objects, as_list))?),
             Self::Yaml | Self::Table { .. } => corvette_api::yaml::to_string(&whole(objects, as_list)),
         })
     }
+}
+
+fn read(file: &str) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("error reading template {file}"))
 }
 
 /// JSON with kubectl's indentation of four blanks.

@@ -42,8 +42,21 @@ impl Template {
         Ok(out)
     }
 
-    /// The values a template of one path finds.
-    pub(super) fn find<'a>(path: &str, value: &'a Value) -> Result<Vec<&'a Value>> {
+    /// All values the template's paths find, as a list.
+    ///
+    /// # Errors
+    /// For a path that is not valid.
+    pub fn values(&self, value: &Value) -> Result<Value> {
+        let mut found = Vec::new();
+        collect(&self.parts, value, &mut found)?;
+        Ok(Value::Array(found))
+    }
+
+    /// The values one path finds.
+    ///
+    /// # Errors
+    /// For a path that is not valid.
+    pub fn find<'a>(path: &str, value: &'a Value) -> Result<Vec<&'a Value>> {
         let path = path_of(path);
         value.query(&path).with_context(|| format!("error parsing jsonpath {path}"))
     }
@@ -131,6 +144,21 @@ fn render(parts: &[Part], value: &Value, out: &mut String) -> Result<()> {
             Part::Range(path, body) => {
                 for item in Template::find(path, value)? {
                     render(body, item, out)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn collect(parts: &[Part], value: &Value, found: &mut Vec<Value>) -> Result<()> {
+    for part in parts {
+        match part {
+            Part::Text(_) => {}
+            Part::Path(path) => found.extend(Template::find(path, value)?.into_iter().cloned()),
+            Part::Range(path, body) => {
+                for item in Template::find(path, value)? {
+                    collect(body, item, found)?;
                 }
             }
         }

@@ -8,4 +8,4 @@ mod table;
 pub use columns::CustomColumns;
 pub use format::{Format, name};
 pub use jsonpath::Template;
-pub use table::{Heading, Lead, Style, Table};
+pub use table::{Heading, Lead, Style, Table, Widths};

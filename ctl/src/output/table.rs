@@ -21,6 +21,11 @@ impl Style {
     }
 }
 
+/// Blanks between columns.
+const PADDING: usize = 3;
+/// Least width of a column, blanks included.
+const LEAST_WIDTH: usize = 6;
+
 /// A first column that is made from a row's object: its name and its cell.
 pub type Lead = (&'static str, fn(&Value) -> String);
 
@@ -71,18 +76,22 @@ impl Table {
         self.rows.len()
     }
 
-    /// The table as text, with its heading when `heading` is wanted. Trailing blanks stay, as kubectl has them.
-    pub fn print(&self, heading: Heading, style: Style) -> String {
+    /// The table as text, with its heading when `heading` is wanted. Columns are at least as wide as `widths`, which keeps the
+    /// widest of what is printed one after another. Trailing blanks stay, as kubectl has them.
+    pub fn print(&self, heading: Heading, style: Style, widths: &mut Widths) -> String {
         let all = || std::iter::once(&self.heading).filter(|_| heading == Heading::Shown).chain(&self.rows);
         let count = all().map(Vec::len).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..count)
-            .map(|i| all().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0))
-            .collect();
+        widths.0.resize(count.max(widths.0.len()), 0);
+        for (i, width) in widths.0.iter_mut().enumerate() {
+            let cells = all().filter_map(|row| row.get(i));
+            let widest = cells.map(|cell| cell.chars().count() + PADDING).max().unwrap_or(0);
+            *width = widest.max(LEAST_WIDTH).max(*width);
+        }
         let mut out = String::new();
         for row in all() {
-            for (i, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            for (i, (cell, width)) in row.iter().zip(&widths.0).enumerate() {
                 let last = i + 1 == row.len();
-                let blanks = if last { 0 } else { width - cell.chars().count() + 3 };
+                let blanks = if last { 0 } else { width - cell.chars().count() };
                 out.push_str(&coloured(cell, style));
                 out.extend(std::iter::repeat_n(' ', blanks));
             }
@@ -91,6 +100,10 @@ impl Table {
         out
     }
 }
+
+/// Widths of columns, with the blanks after them.
+#[derive(Debug, Clone, Default)]
+pub struct Widths(Vec<usize>);
 
 /// Whether the heading is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +135,11 @@ fn coloured(cell: &str, style: Style) -> String {
 
 fn text(cell: &Value) -> String {
     match cell {
-        Value::String(text) => text.clone(),
+        // What follows a line feed would not be in its column.
+        Value::String(text) => match text.find(['\n', '\r', '\u{c}']) {
+            Some(end) => format!("{}...", text.get(..end).unwrap_or_default()),
+            None => text.clone(),
+        },
         Value::Null => "<none>".to_owned(),
         other => other.to_string(),
     }

@@ -1,26 +1,29 @@
-//! `cvctl get`.
+//! `cvctl get`: tables as the server makes them, whole objects for all other formats, either once or as they change.
+
+mod fetch;
+mod labels;
+mod sort;
+mod watch;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::Value;
 
-use crate::files;
-use crate::output::{Format, Heading, Lead, Style, Table};
-use crate::request::{Accept, with_query};
+use self::fetch::{Fetched, fetch};
+use super::common::{self, Files};
+use crate::error::Errors;
+use crate::output::{Format, Heading, Lead, Style, Table, Widths};
+use crate::resources::Resources;
 use crate::session::Session;
 use crate::target::{self, Target};
-
-/// Objects asked for at once; longer lists come in pages.
-const PAGE: &str = "500";
+use crate::value::text;
 
 #[derive(Args)]
 pub struct Flags {
     /// TYPE[,TYPE] [NAME...], or TYPE/NAME...
     words: Vec<String>,
-    /// Filename, directory, or - to identify the resources to get.
-    #[arg(short, long)]
-    filename: Vec<String>,
+    #[command(flatten)]
+    files: Files,
     /// Output format: json, yaml, name, wide, jsonpath=, custom-columns=.
     #[arg(short, long, default_value = "", hide_default_value = true)]
     output: String,
@@ -36,6 +39,9 @@ pub struct Flags {
     /// After listing the requested objects, watch for changes.
     #[arg(short, long)]
     watch: bool,
+    /// Watch for changes, without listing first.
+    #[arg(long)]
+    watch_only: bool,
     /// Don't print headers.
     #[arg(long)]
     no_headers: bool,
@@ -45,31 +51,34 @@ pub struct Flags {
     /// When printing, show all labels as the last column.
     #[arg(long)]
     show_labels: bool,
+    /// Labels that are presented as columns.
+    #[arg(short = 'L', long, value_delimiter = ',')]
+    label_columns: Vec<String>,
+    /// Sort the list by the value of this JSONPath expression.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    sort_by: String,
+    /// Keep metadata.managedFields when printing objects as JSON or YAML.
+    #[arg(long)]
+    show_managed_fields: bool,
+    /// Always name the kind of each object.
+    #[arg(long)]
+    show_kind: bool,
 }
 
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let format = Format::parse(&flags.output)?;
+    let words = words(&flags)?;
+    if words.is_empty() {
+        bail!(
+            "You must specify the type of resource to get. {}\n\nerror: Required resource not specified.\nSee 'cvctl get -h' for help and examples",
+            target::SEE_RESOURCES
+        );
+    }
     let resources = session.resources().await?;
-    let mut words = flags.words.clone();
-    if !flags.filename.is_empty() {
-        for loaded in files::load(&flags.filename, false)? {
-            let text =
-                |pointer: &str| loaded.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-            words.push(format!("{}/{}", text("/kind"), text("/metadata/name")));
-        }
-    }
-    let targets = target::parse(&words, &resources)?;
-    if targets.iter().any(|t| !t.names.is_empty()) {
-        if flags.all_namespaces {
-            bail!("a resource cannot be retrieved by name across all namespaces");
-        }
-        if !flags.selector.is_empty() {
-            bail!("name cannot be provided when a selector is specified");
-        }
-    }
-    if flags.watch {
+    let targets = targets(&words, &resources, &flags)?;
+    if flags.watch || flags.watch_only {
         let [target] = targets.as_slice() else { bail!("you may only specify a single resource type") };
-        return watch(session, target, &flags, &format).await;
+        return watch::run(session, target, &flags, &format).await;
     }
     if format.is_table() {
         tables(session, &targets, &flags, &format).await
@@ -78,151 +87,111 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     }
 }
 
-/// Fetches whole objects and prints them together.
-async fn objects(session: &Session, targets: &[Target<'_>], flags: &Flags, format: &Format) -> Result<()> {
-    let (mut found, mut as_list) = (Vec::new(), targets.len() > 1);
-    for target in targets {
-        as_list |= target.names.is_empty() || target.names.len() > 1;
-        for page in pages(session, target, flags, Accept::Object).await? {
-            match page.get("items").and_then(Value::as_array) {
-                // Items of a list do not repeat what the list says they are.
-                Some(items) if target.names.is_empty() => found.extend(items.iter().map(|item| {
-                    let mut item = item.clone();
-                    if let Some(fields) = item.as_object_mut() {
-                        fields.insert("apiVersion".to_owned(), target.resource.api_version().into());
-                        fields.insert("kind".to_owned(), target.resource.kind.clone().into());
-                    }
-                    item
-                })),
-                _ => found.push(page),
-            }
+/// The words, or those that stand for what the files hold.
+fn words(flags: &Flags) -> Result<Vec<String>> {
+    let mut words = flags.words.clone();
+    if flags.files.given() {
+        for loaded in flags.files.load_for("get")? {
+            let (group, version) = match corvette_api::meta::api_version(&loaded.object).split_once('/') {
+                Some((group, version)) => (format!(".{group}"), format!(".{version}")),
+                None => (String::new(), String::new()),
+            };
+            let kind = corvette_api::meta::kind(&loaded.object);
+            words.push(format!("{kind}{version}{group}/{}", corvette_api::meta::name(&loaded.object)));
         }
     }
-    if found.is_empty() && flags.ignore_not_found {
-        return Ok(());
+    Ok(words)
+}
+
+/// What the words mean; neighbours of one kind together, so that they make one table.
+fn targets<'a>(words: &[String], resources: &'a Resources, flags: &Flags) -> Result<Vec<Target<'a>>> {
+    let mut targets: Vec<Target<'a>> = Vec::new();
+    for target in target::parse(words, resources)? {
+        if !target.names.is_empty() {
+            if flags.all_namespaces {
+                bail!("a resource cannot be retrieved by name across all namespaces");
+            }
+            if !flags.selector.is_empty() {
+                bail!("name cannot be provided when a selector is specified");
+            }
+        }
+        match targets.last_mut() {
+            Some(last) if last.resource == target.resource => last.names.extend(target.names),
+            _ => targets.push(target),
+        }
     }
-    print!("{}", format.print(&found, as_list)?);
-    Ok(())
+    Ok(targets)
+}
+
+/// Fetches whole objects and prints them together.
+async fn objects(session: &Session, targets: &[Target<'_>], flags: &Flags, format: &Format) -> Result<()> {
+    let (mut found, mut errors, mut as_list) = (Vec::new(), Errors::default(), targets.len() > 1);
+    for target in targets {
+        as_list |= target.names.len() != 1;
+        let Fetched { answers, errors: failed } = fetch(session, target, flags, format).await?;
+        failed.into_iter().for_each(|error| errors.push(error));
+        for answer in answers {
+            found.extend(fetch::objects_of(answer, target));
+        }
+    }
+    if !flags.show_managed_fields {
+        for object in &mut found {
+            corvette_api::meta::remove_field(object, "managedFields");
+        }
+    }
+    if !flags.sort_by.is_empty() {
+        sort::objects(&mut found, &flags.sort_by)?;
+    }
+    if !found.is_empty() || (errors.is_empty() && !flags.ignore_not_found) {
+        print!("{}", format.print_with(&found, as_list, flags.no_headers)?);
+    }
+    errors.into_result()
 }
 
 /// Fetches the server's tables and prints one after another.
 async fn tables(session: &Session, targets: &[Target<'_>], flags: &Flags, format: &Format) -> Result<()> {
-    let mut printed = 0;
+    let (mut printed, mut errors) = (0, Errors::default());
     for target in targets {
-        let mut heading = Heading::Shown;
-        for page in pages(session, target, flags, Accept::Table).await? {
-            let table = shape(&page, target, flags, format, targets.len() > 1);
-            if table.len() == 0 {
+        let Fetched { answers, errors: failed } = match fetch(session, target, flags, format).await {
+            Ok(fetched) => fetched,
+            Err(failed) => {
+                errors.push(failed);
                 continue;
             }
-            if heading == Heading::Shown && printed > 0 {
-                println!();
-            }
-            let shown = if flags.no_headers { Heading::Hidden } else { heading };
-            print!("{}", table.print(shown, Style::detect()));
-            heading = Heading::Hidden;
-            printed += table.len();
+        };
+        failed.into_iter().for_each(|error| errors.push(error));
+        let Some(mut page) = fetch::joined(answers) else { continue };
+        if !flags.sort_by.is_empty() {
+            sort::rows(&mut page, &flags.sort_by)?;
         }
+        let table = shape(&page, target, flags, format, targets.len() > 1 || flags.show_kind);
+        if table.len() == 0 {
+            continue;
+        }
+        if printed > 0 {
+            println!();
+        }
+        let heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
+        print!("{}", table.print(heading, Style::detect(), &mut Widths::default()));
+        printed += table.len();
     }
-    if printed == 0 && !flags.ignore_not_found {
-        let namespaced = targets.iter().any(|t| t.resource.namespaced) && !flags.all_namespaces;
-        let place = if namespaced { format!(" in {} namespace", session.namespace) } else { String::new() };
-        eprintln!("No resources found{place}{}", if namespaced { "." } else { "" });
+    if printed == 0 && !flags.ignore_not_found && errors.is_empty() {
+        common::nothing_found(session, targets.iter().any(|t| t.resource.namespaced) && !flags.all_namespaces);
     }
-    Ok(())
+    errors.into_result()
 }
 
-fn shape(page: &Value, target: &Target<'_>, flags: &Flags, format: &Format, several: bool) -> Table {
+/// The server's table as it is printed.
+fn shape(page: &Value, target: &Target<'_>, flags: &Flags, format: &Format, with_kind: bool) -> Table {
     let wide = matches!(format, Format::Table { wide: true });
     let namespaces = flags.all_namespaces && target.resource.namespaced;
-    let lead: Option<Lead> = namespaces.then_some(("NAMESPACE", namespace_of));
+    let lead: Option<Lead> =
+        namespaces.then_some(("NAMESPACE", |object| text(object, "/metadata/namespace").to_owned()));
     let mut page = page.clone();
-    if flags.show_labels {
-        add_labels(&mut page);
-    }
+    labels::add_columns(&mut page, &flags.label_columns, flags.show_labels);
     let mut table = Table::from_server(&page, wide, lead);
-    if several {
+    if with_kind {
         table.prefix_names(usize::from(namespaces), &format!("{}/", target.resource.qualified_singular()));
     }
     table
-}
-
-fn add_labels(table: &mut Value) {
-    if let Some(columns) = table.get_mut("columnDefinitions").and_then(Value::as_array_mut) {
-        columns.push(serde_json::json!({ "name": "Labels", "priority": 0 }));
-    }
-    for row in table.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten() {
-        let labels = row.pointer("/object/metadata/labels").and_then(Value::as_object);
-        let pairs: Vec<String> =
-            labels.into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
-        let cell = if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") };
-        if let Some(cells) = row.get_mut("cells").and_then(Value::as_array_mut) {
-            cells.push(cell.into());
-        }
-    }
-}
-
-fn namespace_of(object: &Value) -> String {
-    object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// One answer for each name, or the pages of a list.
-async fn pages(session: &Session, target: &Target<'_>, flags: &Flags, accept: Accept) -> Result<Vec<Value>> {
-    let mut answers = Vec::new();
-    for name in &target.names {
-        match session.requests.get(&target.resource.object(&session.namespace, name), accept).await {
-            Err(error) if flags.ignore_not_found && crate::error::is_not_found(&error) => {}
-            answer => answers.push(answer?),
-        }
-    }
-    if !target.names.is_empty() {
-        return Ok(answers);
-    }
-    let collection = collection(session, target, flags);
-    let mut token = String::new();
-    loop {
-        let page =
-            session.requests.get(&with_query(&collection, &[("limit", PAGE), ("continue", &token)]), accept).await?;
-        token = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
-        answers.push(page);
-        if token.is_empty() {
-            return Ok(answers);
-        }
-    }
-}
-
-fn collection(session: &Session, target: &Target<'_>, flags: &Flags) -> String {
-    let namespace = (!flags.all_namespaces).then_some(session.namespace.as_str());
-    let selectors = [("labelSelector", flags.selector.as_str()), ("fieldSelector", flags.field_selector.as_str())];
-    with_query(&target.resource.collection(namespace), &selectors)
-}
-
-/// Prints what is there, then every change, until the connection ends.
-async fn watch(session: &Session, target: &Target<'_>, flags: &Flags, format: &Format) -> Result<()> {
-    let mut path = collection(session, target, flags);
-    if let [name] = target.names.as_slice() {
-        path = with_query(&path, &[("fieldSelector", &format!("metadata.name={name}"))]);
-    } else if target.names.len() > 1 {
-        bail!("watch is only supported on individual resources and resource collections");
-    }
-    let accept = if format.is_table() { Accept::Table } else { Accept::Object };
-    let lines = session.requests.stream(&with_query(&path, &[("watch", "true")]), accept).await?;
-    let mut lines = std::pin::pin!(lines.lines());
-    let mut heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
-    while let Some(line) = lines.next().await {
-        let event: Value = serde_json::from_str(&line?)?;
-        let Some(object) = event.get("object") else { continue };
-        match event.get("type").and_then(Value::as_str) {
-            Some("ERROR") => bail!("{}", object.get("message").and_then(Value::as_str).unwrap_or("the watch failed")),
-            Some("BOOKMARK") => {}
-            _ if format.is_table() => {
-                print!("{}", shape(object, target, flags, format, false).print(heading, Style::detect()));
-                heading = Heading::Hidden;
-            }
-            _ => print!("{}", format.print(std::slice::from_ref(object), false)?),
-        }
-        use std::io::Write as _;
-        std::io::stdout().flush()?;
-    }
-    Ok(())
 }

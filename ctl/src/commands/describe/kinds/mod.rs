@@ -1,0 +1,34 @@
+//! One file for each kind with a description of its own.
+
+pub mod config_map;
+pub mod cron_job;
+pub mod csi_node;
+pub mod daemon_set;
+pub mod deployment;
+pub mod endpoint_slice;
+pub mod endpoints;
+pub mod ingress;
+pub mod ingress_class;
+pub mod ip_address;
+pub mod job;
+pub mod limit_range;
+pub mod namespace;
+pub mod network_policy;
+pub mod node;
+pub mod node_resources;
+pub mod persistent_volume;
+pub mod persistent_volume_claim;
+pub mod pod;
+pub mod pod_disruption_budget;
+pub mod priority_class;
+pub mod replica_set;
+pub mod replication_controller;
+pub mod resource_quota;
+pub mod role;
+pub mod role_binding;
+pub mod secret;
+pub mod service;
+pub mod service_account;
+pub mod service_cidr;
+pub mod stateful_set;
+pub mod storage_class;
