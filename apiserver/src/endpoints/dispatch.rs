@@ -57,7 +57,7 @@ pub async fn dispatch(
         return Err(status::method_not_allowed());
     }
     let (parts, body) = request.into_parts();
-    let views = views(&info, subresource.as_ref());
+    let views = views(&info, &row, subresource.as_ref());
     let accept = negotiate::negotiate_with(&parts.headers, views, messages(&row, subresource.as_ref(), views))?;
     let headers = parts.headers;
     let call = Call { app, row, subresource, info, user, headers, accept, warnings: parking_lot::Mutex::default() };
@@ -164,10 +164,12 @@ fn messages(row: &Row, subresource: Option<&Subresource>, views: Views) -> Messa
     if known { Messages::Known } else { Messages::None }
 }
 
-fn views(info: &RequestInfo, subresource: Option<&Subresource>) -> Views {
+fn views(info: &RequestInfo, row: &Row, subresource: Option<&Subresource>) -> Views {
     match (info.verb, subresource) {
         (request_info::Verb::List | request_info::Verb::DeleteCollection, _) => Views::List,
         (_, Some(subresource)) if subresource.foreign => Views::ObjectOnly,
+        // Reviews and the like are not stored and have no metadata to show.
+        (request_info::Verb::Create, None) if row.storage().is_none() => Views::ObjectOnly,
         _ => Views::Single,
     }
 }
