@@ -12,5 +12,6 @@ mod podgc;
 mod replicaset;
 mod serviceaccount;
 mod shared;
+mod statefulset;
 pub mod table;
 mod tainteviction;

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ReplicationController;
 
 use super::{
     daemonset, deployment, endpoints, endpointslice, garbagecollector, namespace, nodeipam, nodelifecycle, podgc,
-    replicaset, serviceaccount, tainteviction,
+    replicaset, serviceaccount, statefulset, tainteviction,
 };
 use crate::framework::{Context, Controller, Queue};
 
@@ -27,6 +27,7 @@ pub const TABLE: &[Row] = &[
     Row { name: "replicaset-controller", workers: 5, build: replicaset::build::<ReplicaSet> },
     Row { name: "replicationcontroller-controller", workers: 5, build: replicaset::build::<ReplicationController> },
     Row { name: "daemonset-controller", workers: 2, build: daemonset::build },
+    Row { name: "statefulset-controller", workers: 5, build: statefulset::build },
     Row { name: "garbage-collector-controller", workers: 20, build: garbagecollector::build },
     Row { name: "namespace-controller", workers: 10, build: namespace::build },
     Row { name: "serviceaccount-controller", workers: 1, build: serviceaccount::build_account },

@@ -10,3 +10,4 @@ mod nodes;
 mod plane;
 mod replicasets;
 mod services;
+mod statefulsets;
