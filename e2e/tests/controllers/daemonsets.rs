@@ -67,8 +67,10 @@ async fn pods_follow_the_nodes() {
     let victim = plane.list::<Pod>(&ns).await.remove(0);
     let failed = json!({"status": {"phase": "Failed"}});
     pods.patch_status(&victim.name_any(), &PatchParams::default(), &Patch::Merge(failed)).await.unwrap();
-    eventually("the failed pod is replaced", || async { pods.get_opt(&victim.name_any()).await.unwrap().is_none().then_some(()) })
-        .await;
+    eventually("the failed pod is replaced", || async {
+        pods.get_opt(&victim.name_any()).await.unwrap().is_none().then_some(())
+    })
+    .await;
     rolled_out(&plane, &ns, 3).await;
     eventually("the failure is told", || async {
         plane.events(&ns, "FailedDaemonPod").await.first().map(|message| {
@@ -92,7 +94,8 @@ async fn a_roll_back_does_not_restart_what_still_runs_the_old_template() {
     plane.patch::<DaemonSet>(&ns, "agent", image("broken")).await;
     eventually("one node is updated and the others wait", || async {
         let pods = plane.list::<Pod>(&ns).await;
-        let broken = pods.iter().filter(|pod| pod.spec.as_ref().unwrap().containers[0].image.as_deref() == Some("broken"));
+        let broken =
+            pods.iter().filter(|pod| pod.spec.as_ref().unwrap().containers[0].image.as_deref() == Some("broken"));
         (broken.count() == 1 && pods.len() == 3).then_some(())
     })
     .await;
