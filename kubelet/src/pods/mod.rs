@@ -22,6 +22,7 @@ pub mod plan;
 mod running;
 pub mod spec;
 mod start;
+mod starting;
 mod stop;
 pub mod teardown;
 mod worker;

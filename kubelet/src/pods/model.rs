@@ -26,6 +26,8 @@ pub(super) enum Happening {
     Wait(i64),
     /// The kubelet is killed between two steps and forgets what only it knew.
     Forget,
+    /// A container turns out never to have run: the kubelet was killed while it started it.
+    NeverRan(usize),
     /// The image of a regular container changes.
     NewImage(usize),
 }
@@ -95,6 +97,7 @@ impl Model {
                 if let Some((key, exit)) = &start.after_exit {
                     self.backoff.next(key, *exit, self.now);
                 }
+                self.observed.containers.retain(|container| Some(&container.id) != start.discard.as_ref());
                 self.start(&start.name, start.restart_count);
             }
         }
@@ -146,6 +149,13 @@ impl Model {
         (!running.is_empty()).then(|| running[index % running.len()].id.clone())
     }
 
+    fn turn(&mut self, index: usize, state: State) {
+        if let Some(id) = self.nth_running(index) {
+            let found = self.observed.containers.iter_mut().find(|container| container.id == id);
+            found.unwrap().state = state;
+        }
+    }
+
     /// Lets something happen.
     pub(super) fn happen(&mut self, happening: &Happening) {
         match happening {
@@ -160,12 +170,8 @@ impl Model {
                 }
             }
             Happening::SandboxDies => self.sandbox_dies(255),
-            Happening::Lost(index) => {
-                if let Some(id) = self.nth_running(*index) {
-                    let lost = self.observed.containers.iter_mut().find(|container| container.id == id);
-                    lost.unwrap().state = State::Unknown;
-                }
-            }
+            Happening::Lost(index) => self.turn(*index, State::Unknown),
+            Happening::NeverRan(index) => self.turn(*index, State::Created),
             Happening::Wait(seconds) => self.now += jiff::SignedDuration::from_secs(*seconds),
             Happening::Forget => {
                 self.backoff = Backoff::default();
@@ -228,6 +234,7 @@ pub(super) fn happenings() -> impl Strategy<Value = Happening> {
         3 => (0..6_usize, verdicts()).prop_map(|(i, verdict)| Happening::Probe(i, verdict)),
         1 => Just(Happening::SandboxDies),
         1 => (0..6_usize).prop_map(Happening::Lost),
+        1 => (0..6_usize).prop_map(Happening::NeverRan),
         3 => (1..700_i64).prop_map(Happening::Wait),
         1 => Just(Happening::Forget),
         1 => (0..3_usize).prop_map(Happening::NewImage),

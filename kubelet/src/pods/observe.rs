@@ -1,7 +1,7 @@
 //! Asks the runtime for everything it has of one pod.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use corvette_proto::cri::{
     self as proto, ContainerFilter, ContainerState, NamespaceMode, PodSandboxFilter, PodSandboxState,
@@ -9,6 +9,7 @@ use corvette_proto::cri::{
 use jiff::Timestamp;
 
 use super::labels;
+use super::starting;
 use super::observed::{Container, Observed, Sandbox, State};
 use crate::cri::{Error, Runtime};
 
@@ -23,6 +24,7 @@ const LOG_LINES: usize = 80;
 pub struct Observer {
     runtime: Runtime,
     uid: String,
+    pod_dir: PathBuf,
     ended: HashMap<String, Container>,
 }
 
@@ -32,9 +34,9 @@ pub fn by_uid(uid: &str) -> HashMap<String, String> {
 }
 
 impl Observer {
-    /// Makes an observer of the pod with this uid.
-    pub fn new(runtime: Runtime, uid: &str) -> Self {
-        Self { runtime, uid: uid.to_owned(), ended: HashMap::new() }
+    /// Makes an observer of the pod with this uid, whose files are in `pod_dir`.
+    pub fn new(runtime: Runtime, uid: &str, pod_dir: PathBuf) -> Self {
+        Self { runtime, uid: uid.to_owned(), pod_dir, ended: HashMap::new() }
     }
 
     /// Asks for everything.
@@ -71,7 +73,11 @@ impl Observer {
                 Err(error) if error.is_not_found() => continue,
                 Err(error) => return Err(error),
             };
-            let container = with_message(container).await;
+            let mut container = with_message(container).await;
+            let never_ran = container.state == State::Exited && container.started_at.is_none();
+            if never_ran && starting::is_marked(&self.pod_dir, &container.id).await {
+                container.state = State::Created;
+            }
             if container.state == State::Exited {
                 self.ended.insert(item.id.clone(), container.clone());
             }

@@ -65,6 +65,8 @@ pub struct Start {
     pub name: String,
     /// Restart count of the new instance.
     pub restart_count: u32,
+    /// An instance that was made and never ran, to be removed before: the new one takes its place.
+    pub discard: Option<String>,
     /// Key and end of the last instance, to be noted in the back-off when the start is attempted.
     pub after_exit: Option<(String, Timestamp)>,
 }
@@ -309,7 +311,14 @@ fn once(facts: &Facts<'_>, container: &Container, last: &observed::Container, pl
 
 /// Starts a container, or holds it back when it crashed lately.
 fn start(facts: &Facts<'_>, container: &Container, plan: &mut Plan) {
-    let restart_count = facts.observed.latest(&container.name).map_or(0, |last| last.restart_count.saturating_add(1));
+    let last = facts.observed.latest(&container.name);
+    let discard = last.filter(|last| last.state == State::Created);
+    let restart_count = match (last, discard) {
+        (_, Some(unused)) => unused.restart_count,
+        (Some(last), None) => last.restart_count.saturating_add(1),
+        (None, None) => 0,
+    };
+    let discard = discard.map(|unused| unused.id.clone());
     let exit = facts
         .observed
         .instances(&container.name)
@@ -327,7 +336,7 @@ fn start(facts: &Facts<'_>, container: &Container, plan: &mut Plan) {
         plan.held.push(Held { name: container.name.clone(), remaining: delay.remaining, message });
         return;
     }
-    plan.start.push(Start { name: container.name.clone(), restart_count, after_exit: exit });
+    plan.start.push(Start { name: container.name.clone(), restart_count, discard, after_exit: exit });
 }
 
 /// Key of a container's restarts in the back-off: a changed container starts over.

@@ -9,7 +9,7 @@ use super::deps::Deps;
 use super::images::{self, Present, Pulls};
 use super::observed::Sandbox;
 use super::plan::Start;
-use super::{hooks, labels, mounts, spec};
+use super::{hooks, labels, mounts, spec, starting};
 use crate::blueprint::{self, Parts};
 use crate::env::{self, Environment, Inputs, Place, References};
 use crate::status::Reason;
@@ -79,6 +79,12 @@ pub async fn start(
         variables: environment.variables,
         mounts,
     };
+    if let Some(unused) = &plan.discard
+        && let Err(error) = deps.runtime.remove_container(unused).await
+    {
+        warn(&error.to_string());
+        return Err(failure("CreateContainerError", error.message().to_owned(), RETRY_SOON));
+    }
     let config = blueprint::container(parts, &deps.host);
     let created = deps.runtime.create_container(&place.sandbox.id, config, place.config.clone()).await;
     let id = created.map_err(|error| {
@@ -86,7 +92,14 @@ pub async fn start(
         failure("CreateContainerError", error.message().to_owned(), RETRY)
     })?;
     deps.events.container(pod, &container.name, "Created", "Container created");
-    if let Err(error) = deps.runtime.start_container(&id).await {
+    let mark = starting::mark(&deps.volumes.pod_dir(spec::uid(pod)), &id).await;
+    let mark = mark.map_err(|error| {
+        warn(&error.to_string());
+        failure("RunContainerError", error.to_string(), RETRY)
+    })?;
+    let started = deps.runtime.start_container(&id).await;
+    starting::unmark(&mark).await;
+    if let Err(error) = started {
         warn(&error.to_string());
         return Err(failure("RunContainerError", error.message().to_owned(), RETRY_SOON));
     }

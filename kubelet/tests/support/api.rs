@@ -107,7 +107,10 @@ impl Api {
         let removed = objects.1.remove(path);
         if let Some(mut removed) = removed {
             removed["metadata"]["resourceVersion"] = json!(objects.0.to_string());
-            let _ = self.0.changes.send(Change { path: path.to_owned(), event: json!({"type": "DELETED", "object": removed}) });
+            let _ = self
+                .0
+                .changes
+                .send(Change { path: path.to_owned(), event: json!({"type": "DELETED", "object": removed}) });
         }
     }
 
@@ -183,10 +186,10 @@ impl Api {
         if !["pods", "services", "configmaps", "secrets", "nodes"].contains(&last) {
             return error(StatusCode::NOT_FOUND);
         }
-        let items: Vec<Value> =
-            self.list(path).into_iter().filter(|object| selected(object, selector)).collect();
+        let items: Vec<Value> = self.list(path).into_iter().filter(|object| selected(object, selector)).collect();
         let revision = self.0.objects.lock().0.to_string();
-        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": revision}, "items": items});
+        let list =
+            json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": revision}, "items": items});
         answer(StatusCode::OK, &list)
     }
 
@@ -220,7 +223,10 @@ impl Api {
             let newer = |object: &Value| revision(object) > since;
             let missed = objects.1.iter().filter(|(_, object)| newer(object));
             missed
-                .map(|(path, object)| Change { path: path.clone(), event: json!({"type": "MODIFIED", "object": object}) })
+                .map(|(path, object)| Change {
+                    path: path.clone(),
+                    event: json!({"type": "MODIFIED", "object": object}),
+                })
                 .collect()
         };
         let live = futures::stream::unfold(changes, |mut changes| async move {
@@ -228,7 +234,8 @@ impl Api {
         });
         let events = futures::stream::iter(missed).chain(live).filter_map(move |change: Change| {
             let object = &change.event["object"];
-            let wanted = within(&change.path, &path) && selected(object, selector.as_deref()) && revision(object) > since;
+            let wanted =
+                within(&change.path, &path) && selected(object, selector.as_deref()) && revision(object) > since;
             let line = wanted.then(|| Ok(Frame::data(Bytes::from(change.event.to_string() + "\n"))));
             async move { line }
         });

@@ -1,6 +1,7 @@
 //! A network namespace without outside route, containerd in it, images, and a kubelet on an API in memory.
 
 pub mod api;
+pub mod views;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -109,8 +110,7 @@ impl Node {
     pub fn kubelet(&self) -> Kubelet {
         let tasks = Tasks::new("kubelet");
         let root = self.dir.path().join("kubelet");
-        let mut config =
-            Config::new("node", IpAddr::V4(Ipv4Addr::LOCALHOST), root, self.socket(), self.bundle.clone());
+        let mut config = Config::new("node", IpAddr::V4(Ipv4Addr::LOCALHOST), root, self.socket(), self.bundle.clone());
         config.client_ca.clone_from(&self.ca);
         config.port = 0;
         config.log_dir = self.dir.path().join("logs");
@@ -133,6 +133,21 @@ impl Node {
         });
         self.api.put(&path, pod);
         path
+    }
+
+    /// What a command in a container of a pod prints.
+    pub async fn exec(&self, path: &str, container: &str, script: &str) -> String {
+        let id = views::id(self.api.get(path).as_ref(), container);
+        let command = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+        let answer = self.runtime().exec_sync(&id, command, None).await.unwrap();
+        String::from_utf8(answer.stdout).unwrap() + &String::from_utf8(answer.stderr).unwrap()
+    }
+
+    /// Whether an event with this reason and text was recorded.
+    pub fn said(&self, reason: &str, text: &str) -> bool {
+        let events = self.api.list("/api/v1/namespaces/default/events");
+        let message = |event: &Value| event["message"].as_str().unwrap_or_default().contains(text);
+        events.iter().any(|event| event["reason"] == reason && message(event))
     }
 
     /// Everything on the machine that names this node's directory or its pods.

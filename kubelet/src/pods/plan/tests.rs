@@ -39,7 +39,10 @@ fn check_start(model: &Model, plan: &Plan, start: &Start) {
     let pod = &model.pod;
     let container = spec::container(pod, &start.name).expect("only containers of the spec are started");
     let last = model.observed.latest(&start.name);
-    assert_eq!(start.restart_count, last.map_or(0, |last| last.restart_count + 1), "restart counts grow by one");
+    let unused = last.filter(|last| last.state == State::Created);
+    assert_eq!(start.discard, unused.map(|unused| unused.id.clone()));
+    let count = last.map_or(0, |last| last.restart_count + u32::from(unused.is_none()));
+    assert_eq!(start.restart_count, count, "restart counts grow by one");
     if let Some(last) = last {
         let killed = plan.kill.iter().any(|kill| kill.id == last.id);
         let sandbox = model.observed.ready_sandbox().expect("containers start in a sandbox");
@@ -183,6 +186,17 @@ fn a_crashing_container_is_held_back_longer_each_time() {
     settle(&mut model);
     model.happen(&Happening::Exit(0, 1));
     assert!(settle(&mut model).held[0].message.starts_with("back-off 20s "));
+}
+
+#[test]
+fn an_instance_that_never_ran_is_replaced_without_counting() {
+    let mut model = model(json!({"restartPolicy": "Never", "containers": [{"name": "a", "image": "x"}]}));
+    settle(&mut model);
+    model.happen(&Happening::NeverRan(0));
+    let plan = model.plan();
+    assert_eq!((plan.start[0].restart_count, plan.start[0].discard.as_deref()), (0, Some("c2")));
+    settle(&mut model);
+    assert_eq!(model.observed.containers.len(), 1);
 }
 
 #[test]

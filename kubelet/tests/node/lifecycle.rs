@@ -1,34 +1,12 @@
 //! Pods on a real containerd.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step fails the test")]
-
-mod support;
-
 use serde_json::{Value, json};
-use support::{IMAGE, Node};
-
-fn phase(pod: Option<&Value>) -> &str {
-    pod.and_then(|pod| pod["status"]["phase"].as_str()).unwrap_or_default()
-}
-
-fn is_ready(pod: Option<&Value>) -> bool {
-    let conditions = pod.and_then(|pod| pod["status"]["conditions"].as_array());
-    conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
-}
-
-fn container<'a>(pod: Option<&'a Value>, name: &str) -> &'a Value {
-    let lists = ["containerStatuses", "initContainerStatuses"];
-    let all = lists.iter().filter_map(|list| pod?["status"][list].as_array()).flatten();
-    all.into_iter().find(|status| status["name"] == name).unwrap_or(&Value::Null)
-}
-
-fn shell(name: &str, script: &str) -> Value {
-    json!({"name": name, "image": IMAGE, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script]})
-}
+use crate::support::{self, Node};
+use crate::support::views::{container, is_ready, phase, shell};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pod_runs_is_adopted_and_leaves_nothing() {
-    if !support::in_namespace("a_pod_runs_is_adopted_and_leaves_nothing") {
+    if !support::in_namespace("lifecycle::a_pod_runs_is_adopted_and_leaves_nothing") {
         return;
     }
     let node = Node::start().await;
@@ -103,7 +81,7 @@ async fn a_pod_runs_is_adopted_and_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn containers_restart_back_off_and_end_as_their_policy_says() {
-    if !support::in_namespace("containers_restart_back_off_and_end_as_their_policy_says") {
+    if !support::in_namespace("lifecycle::containers_restart_back_off_and_end_as_their_policy_says") {
         return;
     }
     let node = Node::start().await;

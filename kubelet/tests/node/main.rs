@@ -1,0 +1,9 @@
+//! A kubelet on a real containerd, in network and mount namespaces of its own, with an API server in memory.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step fails the test")]
+
+mod containers;
+mod lifecycle;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
