@@ -20,6 +20,7 @@ use crate::{
     bootstrap,
     endpoints::codec,
     filters::{authn::Identity, authz, chain, flow::Limits},
+    health,
     nonresource::Documents,
     objects::Objects,
     reader::{At, Reader},
@@ -70,29 +71,52 @@ impl App {
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<Value>, Status> {
-        let Some(row) = self.row(group, resource) else { return Ok(None) };
-        let Some(storage) = row.storage() else { return Ok(None) };
-        let namespace = namespace.unwrap_or_default();
-        let entry = self.reader.get(storage, namespace, name, At::Latest).await?;
-        entry.map(|entry| codec::parse_stored(&entry.json)).transpose()
+        self.reader.wait(At::Latest).await?;
+        self.cached(group, resource, namespace, name)
     }
 
-    /// Reads all objects of a resource in their storage version, of one namespace or all.
+    /// Reads all objects of a resource in their storage version, of one namespace or all. Every acknowledged write is seen.
     ///
     /// # Errors
     /// 503 or 504 when the store is away.
     pub async fn objects_of(&self, group: &str, resource: &str, namespace: Option<&str>) -> Result<Vec<Value>, Status> {
+        self.reader.wait(At::Latest).await?;
+        self.cached_of(group, resource, namespace)
+    }
+
+    /// Reads an object as the cache has it. Creates wait for the cache before admission, so what plugins read is as fresh
+    /// as the request.
+    ///
+    /// # Errors
+    /// 500 when the object is damaged.
+    pub fn cached(
+        &self,
+        group: &str,
+        resource: &str,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Value>, Status> {
+        let Some(row) = self.row(group, resource) else { return Ok(None) };
+        let Some(storage) = row.storage() else { return Ok(None) };
+        Ok(self.reader.cached(storage, namespace, name)?.map(|current| current.value))
+    }
+
+    /// Reads all objects of a resource as the cache has them.
+    ///
+    /// # Errors
+    /// 500 when an object is damaged.
+    pub fn cached_of(&self, group: &str, resource: &str, namespace: Option<&str>) -> Result<Vec<Value>, Status> {
         let Some(row) = self.row(group, resource) else { return Ok(Vec::new()) };
         let Some(storage) = row.storage() else { return Ok(Vec::new()) };
         let prefix = namespace.map_or_else(|| storage.prefix().to_owned(), |ns| storage.namespace_prefix(ns));
-        let listing = self.reader.list(storage, &prefix, None, At::Latest).await?;
-        listing.items.iter().map(|item| codec::parse_stored(&item.json)).collect()
+        let snapshot = self.reader.cache(storage)?.snapshot();
+        snapshot.range(&prefix, None).map(|entry| codec::parse_stored(&entry.json)).collect()
     }
 
     fn row(&self, group: &str, resource: &str) -> Option<Arc<Row>> {
         let registry = self.registry.load();
-        let version = registry.group(group)?.versions.first()?.clone();
-        registry.find(group, &version, resource).cloned()
+        let versions = &registry.group(group)?.versions;
+        versions.iter().find_map(|version| registry.find(group, version, resource)).cloned()
     }
 }
 
@@ -127,6 +151,7 @@ impl ApiServer {
             tasks,
             config,
         });
+        health::watch(&app);
         let server = Self { app };
         bootstrap::run(&server).await?;
         started.open();

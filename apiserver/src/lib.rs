@@ -16,6 +16,7 @@ mod connect;
 pub mod discovery;
 pub mod endpoints;
 pub mod filters;
+mod health;
 pub mod hooks;
 mod metrics;
 pub mod nonresource;

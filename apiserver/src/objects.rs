@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{cacher, endpoints::codec};
 
 /// Longest wait for one call of the store.
-const STORE_DEADLINE: Duration = Duration::from_secs(10);
+pub const STORE_DEADLINE: Duration = Duration::from_secs(10);
 /// Seconds after which clients are asked to try again when the store is away.
 const RETRY_AFTER: u32 = 1;
 

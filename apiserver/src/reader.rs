@@ -25,8 +25,10 @@ use crate::{
 
 /// Longest wait for the cache to reach a revision (upstream's `blockTimeout`).
 const CATCH_UP: Duration = Duration::from_secs(3);
-/// Snapshots kept for further pages of lists.
+/// Snapshots kept for further pages of lists; the oldest goes when one more comes, and pages are then read from the store.
 const KEPT_SNAPSHOTS: usize = 128;
+/// How long they are kept (upstream compacts after as much).
+const KEPT_FOR: Duration = Duration::from_secs(300);
 
 /// An object ready to be sent.
 #[derive(Clone, Debug)]
@@ -35,14 +37,6 @@ pub struct Item {
     pub key: Arc<str>,
     /// Compact JSON of the storage version, with its resourceVersion.
     pub json: Bytes,
-    /// The cache's entry, when it comes from the cache.
-    pub entry: Option<Arc<Entry>>,
-}
-
-impl Item {
-    fn cached(entry: &Arc<Entry>) -> Self {
-        Self { key: Arc::clone(&entry.key), json: entry.json.clone(), entry: Some(Arc::clone(entry)) }
-    }
 }
 
 /// How fresh an answer must be.
@@ -82,13 +76,67 @@ pub fn parse_revision(text: &str) -> Result<Revision, Status> {
     })
 }
 
-/// A collection, or the part of it below a prefix, at one revision.
-#[derive(Clone, Debug)]
+/// A collection, or the part of it below a prefix after a key, at one revision.
+#[derive(Debug)]
 pub struct Listing {
     /// The revision the items show.
     pub revision: Revision,
-    /// Items in key order.
-    pub items: Vec<Item>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Cache { snapshot: Snapshot, prefix: String, after: Option<String> },
+    Store(Vec<Item>),
+}
+
+impl Listing {
+    /// Takes the first `limit` items that are wanted (0 takes all) and counts the wanted ones that follow.
+    ///
+    /// # Errors
+    /// What `wanted` fails with.
+    pub fn take(
+        &self,
+        limit: usize,
+        mut wanted: impl FnMut(&Candidate<'_>) -> Result<bool, Status>,
+    ) -> Result<(Vec<Item>, usize), Status> {
+        let (mut items, mut remaining) = (Vec::new(), 0);
+        let mut add = |candidate: Candidate<'_>| {
+            if wanted(&candidate)? {
+                if limit == 0 || items.len() < limit {
+                    items.push(candidate.to_item());
+                } else {
+                    remaining += 1;
+                }
+            }
+            Ok::<(), Status>(())
+        };
+        match &self.source {
+            Source::Cache { snapshot, prefix, after } => {
+                snapshot.range(prefix, after.as_deref()).try_for_each(|entry| add(Candidate::Cached(entry)))?;
+            }
+            Source::Store(stored) => stored.iter().try_for_each(|item| add(Candidate::Stored(item)))?,
+        }
+        Ok((items, remaining))
+    }
+}
+
+/// An object that may be wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Candidate<'a> {
+    /// From the cache, with what selectors look at.
+    Cached(&'a Arc<Entry>),
+    /// From the store.
+    Stored(&'a Item),
+}
+
+impl Candidate<'_> {
+    fn to_item(self) -> Item {
+        match self {
+            Self::Cached(entry) => Item { key: Arc::clone(&entry.key), json: entry.json.clone() },
+            Self::Stored(item) => item.clone(),
+        }
+    }
 }
 
 /// Reads objects.
@@ -96,7 +144,14 @@ pub struct Reader {
     cacher: Cacher,
     store: Arc<dyn Store>,
     /// Collections of which pages were given out, newest last.
-    kept: Mutex<VecDeque<(Arc<str>, Snapshot)>>,
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+/// A collection of which a page was given out.
+struct Kept {
+    prefix: Arc<str>,
+    snapshot: Snapshot,
+    since: Instant,
 }
 
 impl Reader {
@@ -172,47 +227,30 @@ impl Reader {
             },
             _ => self.cache(storage)?.snapshot(),
         };
-        let items = snapshot.range(prefix, after).map(Item::cached).collect();
-        Ok(Listing { revision: snapshot.revision, items })
-    }
-
-    /// Lists as [`Reader::list`] does, and keeps the collection for further pages at the same revision.
-    ///
-    /// # Errors
-    /// As [`Reader::list`].
-    pub async fn list_paged(
-        &self,
-        storage: &Storage,
-        prefix: &str,
-        after: Option<&str>,
-        at: At,
-    ) -> Result<Listing, Status> {
-        if matches!(at, At::Exactly(_)) {
-            return self.list(storage, prefix, after, at).await;
-        }
-        self.wait(at).await?;
-        let snapshot = self.cache(storage)?.snapshot();
-        let items = snapshot.range(prefix, after).map(Item::cached).collect();
         let revision = snapshot.revision;
-        self.keep(storage.prefix(), snapshot);
-        Ok(Listing { revision, items })
+        let source = Source::Cache { snapshot, prefix: prefix.to_owned(), after: after.map(str::to_owned) };
+        Ok(Listing { revision, source })
     }
 
-    fn keep(&self, prefix: &str, snapshot: Snapshot) {
+    /// Keeps the collection of a listing for further pages at the same revision, for a while.
+    pub fn keep(&self, storage: &Storage, listing: Listing) {
+        let Source::Cache { snapshot, .. } = listing.source else { return };
+        let now = Instant::now();
         let mut kept = self.kept.lock();
-        if kept.iter().any(|(known, old)| **known == *prefix && old.revision == snapshot.revision) {
+        kept.retain(|old| old.since + KEPT_FOR > now);
+        if kept.iter().any(|old| *old.prefix == *storage.prefix() && old.snapshot.revision == snapshot.revision) {
             return;
         }
         if kept.len() == KEPT_SNAPSHOTS {
             kept.pop_front();
         }
-        kept.push_back((prefix.into(), snapshot));
+        kept.push_back(Kept { prefix: storage.prefix().into(), snapshot, since: now });
     }
 
     fn kept(&self, prefix: &str, revision: Revision) -> Option<Snapshot> {
         let kept = self.kept.lock();
-        let found = kept.iter().find(|(known, snapshot)| **known == *prefix && snapshot.revision == revision);
-        found.map(|(_, snapshot)| snapshot.clone())
+        let found = kept.iter().find(|old| *old.prefix == *prefix && old.snapshot.revision == revision);
+        found.map(|old| old.snapshot.clone())
     }
 
     async fn stored(&self, prefix: &str, after: Option<&str>, revision: Revision) -> Result<Listing, Status> {
@@ -223,12 +261,11 @@ impl Reader {
             revision: Some(revision),
         };
         let page = objects::deadline(self.store.list(options)).await?;
-        let items = page.items.into_iter().map(|kv| Item {
-            json: splice::with_resource_version(&kv.value, kv.mod_revision.0),
-            key: kv.key,
-            entry: None,
-        });
-        Ok(Listing { revision, items: items.collect() })
+        let items = page
+            .items
+            .into_iter()
+            .map(|kv| Item { json: splice::with_resource_version(&kv.value, kv.mod_revision.0), key: kv.key });
+        Ok(Listing { revision, source: Source::Store(items.collect()) })
     }
 
     /// Returns the store's revision.
@@ -236,7 +273,10 @@ impl Reader {
     /// # Errors
     /// 503 or 504 when the store is away.
     pub async fn revision(&self) -> Result<Revision, Status> {
-        self.cacher.current().await.map_err(|error| failure(&error))
+        match tokio::time::timeout(objects::STORE_DEADLINE, self.cacher.current()).await {
+            Ok(revision) => revision.map_err(|error| failure(&error)),
+            Err(_) => Err(status::timeout("the store did not answer in time", 1)),
+        }
     }
 }
 

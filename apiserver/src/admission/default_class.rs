@@ -25,7 +25,7 @@ impl Plugin for DefaultStorageClass {
             return Ok(());
         }
         let mark = "storageclass.kubernetes.io/is-default-class";
-        if let Some(name) = default_of(attributes, "storage.k8s.io", "storageclasses", mark).await? {
+        if let Some(name) = default_of(attributes, "storage.k8s.io", "storageclasses", mark)? {
             meta::child_map(meta::as_map(claim), "spec").insert("storageClassName".to_owned(), name.into());
         }
         Ok(())
@@ -48,7 +48,7 @@ impl Plugin for DefaultIngressClass {
             return Ok(());
         }
         let mark = "ingressclass.kubernetes.io/is-default-class";
-        if let Some(name) = default_of(attributes, "networking.k8s.io", "ingressclasses", mark).await? {
+        if let Some(name) = default_of(attributes, "networking.k8s.io", "ingressclasses", mark)? {
             meta::child_map(meta::as_map(ingress), "spec").insert("ingressClassName".to_owned(), name.into());
         }
         Ok(())
@@ -56,13 +56,8 @@ impl Plugin for DefaultIngressClass {
 }
 
 /// Finds the newest class with the mark; of equally old ones the first by name.
-async fn default_of(
-    attributes: &Attributes<'_>,
-    group: &str,
-    resource: &str,
-    mark: &str,
-) -> Result<Option<String>, Status> {
-    let classes = attributes.app.objects_of(group, resource, None).await?;
+fn default_of(attributes: &Attributes<'_>, group: &str, resource: &str, mark: &str) -> Result<Option<String>, Status> {
+    let classes = attributes.app.cached_of(group, resource, None)?;
     let newest = classes.iter().filter(|class| meta::annotation(class, mark) == Some("true")).min_by(|a, b| {
         meta::creation_timestamp(b).cmp(&meta::creation_timestamp(a)).then_with(|| meta::name(a).cmp(meta::name(b)))
     });

@@ -21,7 +21,7 @@ impl Plugin for LimitRanger {
         if attributes.operation != Operation::Create || !attributes.is("", "pods") {
             return Ok(());
         }
-        for range in ranges(attributes).await? {
+        for range in ranges(attributes)? {
             for limit in limits(&range, "Container") {
                 set_defaults(object, limit);
             }
@@ -38,7 +38,7 @@ impl Plugin for LimitRanger {
         } else {
             return Ok(());
         };
-        for range in ranges(attributes).await? {
+        for range in ranges(attributes)? {
             let errors = check(object, &range);
             match errors.as_slice() {
                 [] => {}
@@ -50,8 +50,8 @@ impl Plugin for LimitRanger {
     }
 }
 
-async fn ranges(attributes: &Attributes<'_>) -> Result<Vec<Value>, Status> {
-    attributes.app.objects_of("", "limitranges", Some(attributes.namespace)).await
+fn ranges(attributes: &Attributes<'_>) -> Result<Vec<Value>, Status> {
+    attributes.app.cached_of("", "limitranges", Some(attributes.namespace))
 }
 
 /// Limits of a type in a range.

@@ -30,7 +30,7 @@ impl Plugin for NamespaceLifecycle {
         }
         let name = attributes.namespace;
         let namespaces = GroupResource::new("", "namespaces");
-        let Some(namespace) = attributes.app.object("", "namespaces", None, name).await? else {
+        let Some(namespace) = attributes.app.cached("", "namespaces", None, name)? else {
             return Err(status::not_found(&namespaces, name));
         };
         if !is_terminating(&namespace) {

@@ -27,9 +27,9 @@ impl Plugin for Priority {
         }
         let name = pod.pointer("/spec/priorityClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
         let class = if name.is_empty() {
-            global_default(attributes).await?
+            global_default(attributes)?
         } else {
-            let found = attributes.app.object(GROUP, RESOURCE, None, &name).await?;
+            let found = attributes.app.cached(GROUP, RESOURCE, None, &name)?;
             let missing = || format!("no PriorityClass with name {name} was found");
             Some(found.ok_or_else(|| super::forbidden(attributes, pod, missing()))?)
         };
@@ -54,7 +54,7 @@ impl Plugin for Priority {
         if !is_global_default(class) {
             return Ok(());
         }
-        match global_default(attributes).await? {
+        match global_default(attributes)? {
             Some(other) if meta::name(&other) != meta::name(class) => {
                 let detail = format!(
                     "PriorityClass {} is already marked as default. Only one default can exist",
@@ -89,8 +89,8 @@ fn is_global_default(class: &Value) -> bool {
 }
 
 /// The lowest of the classes marked as default (there should be one).
-async fn global_default(attributes: &Attributes<'_>) -> Result<Option<Value>, Status> {
-    let classes = attributes.app.objects_of(GROUP, RESOURCE, None).await?;
+fn global_default(attributes: &Attributes<'_>) -> Result<Option<Value>, Status> {
+    let classes = attributes.app.cached_of(GROUP, RESOURCE, None)?;
     Ok(classes
         .into_iter()
         .filter(is_global_default)

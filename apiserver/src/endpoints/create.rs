@@ -21,6 +21,7 @@ use crate::{
     admission::{self, Attributes, Operation},
     hooks,
     objects::Written,
+    reader::At,
 };
 
 /// Letters and digits of generated names: no vowels, nothing that looks like something else (upstream's).
@@ -117,6 +118,7 @@ async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Resu
         dry_run: options.dry_run,
     };
     row.strategy.default(&mut object);
+    call.app.reader.wait(At::Latest).await?;
     admission::mutate(&attributes, &mut object).await?;
     row.strategy.default(&mut object);
     fill_system_fields(call, &mut object);

@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use corvette_api::{
     field::{Errors, Path},
     gvk::GroupKind,
+    protobuf,
     status::{self, Reason, Status},
 };
 use corvette_store::Revision;
@@ -22,12 +23,14 @@ use super::{
 use crate::{
     body,
     filters::query::Query,
-    reader::{At, Item, Listing, parse_revision},
+    reader::{At, Item, parse_revision},
     tables::{self, Headers, Options},
 };
 
 /// Encoded lists above this many bytes are sent in chunks.
 pub const CHUNK: usize = 64 * 1024;
+/// After so many objects put into protobuf other tasks get their turn: a few milliseconds.
+const BREATH: usize = 32;
 /// Version tag of continue tokens (upstream's).
 const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
@@ -165,16 +168,14 @@ pub async fn select(call: &Call, paging: &Paging, selection: &Selection) -> Resu
     };
     let after = paging.token.as_ref().map(|token| format!("{prefix}{}", token.start.trim_end_matches('\0')));
     let reader = &call.app.reader;
-    let listing = if paging.limit > 0 {
-        reader.list_paged(storage, &prefix, after.as_deref(), paging.at).await?
-    } else {
-        reader.list(storage, &prefix, after.as_deref(), paging.at).await?
-    };
-    let Listing { revision, mut items } = listing;
-    if !selection.is_everything() {
-        items = filter(call, items, selection)?;
+    let listing = reader.list(storage, &prefix, after.as_deref(), paging.at).await?;
+    let revision = listing.revision;
+    let everything = selection.is_everything();
+    let (items, remaining) = listing
+        .take(paging.limit, |candidate| if everything { Ok(true) } else { selection.matches(&call.row, candidate) })?;
+    if remaining > 0 {
+        reader.keep(storage, listing);
     }
-    let remaining = cut(&mut items, paging.limit);
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".to_owned(), revision.to_string().into());
     if let (Some(last), true) = (items.last(), remaining > 0) {
@@ -186,26 +187,6 @@ pub async fn select(call: &Call, paging: &Paging, selection: &Selection) -> Resu
         }
     }
     Ok(Page { items, metadata: Value::Object(metadata) })
-}
-
-/// Shortens to `limit` (0 is none) and returns how many were cut off.
-fn cut(items: &mut Vec<Item>, limit: usize) -> usize {
-    if limit == 0 || items.len() <= limit {
-        return 0;
-    }
-    let rest = items.len() - limit;
-    items.truncate(limit);
-    rest
-}
-
-fn filter(call: &Call, items: Vec<Item>, selection: &Selection) -> Result<Vec<Item>, Status> {
-    let mut kept = Vec::new();
-    for item in items {
-        if selection.matches(&call.row, &item)? {
-            kept.push(item);
-        }
-    }
-    Ok(kept)
 }
 
 /// Answers a continue token whose revision is gone: 410 with a token that goes on inconsistently.
@@ -227,6 +208,12 @@ async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
     if call.accept.view == View::Object && plain && call.row.is_storage_version() {
         return Ok(splice(call, &page));
     }
+    if call.accept.media == Media::Protobuf
+        && let Some(bytes) = messages(call, &page).await?
+    {
+        let response = reply::write_bytes(&call.headers, Media::Protobuf, StatusCode::OK, bytes).await;
+        return Ok(Reply::Finished(response));
+    }
     let mut objects: Vec<Value> =
         page.items.iter().map(|item| codec::parse_stored(&item.json)).collect::<Result<_, _>>()?;
     let answer = match call.accept.view {
@@ -243,6 +230,30 @@ async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
     };
     let pretty = codec::wants_pretty(&call.info.query, &call.headers);
     Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await))
+}
+
+/// Encodes a list in protobuf, holding one object at a time and letting others work in between. `None` for a list that must be
+/// encoded as a whole.
+async fn messages(call: &Call, page: &Page) -> Result<Option<Bytes>, Status> {
+    let row = &call.row;
+    let (api_version, kind) = match call.accept.view {
+        View::Object => (&*row.api_version, &*row.list_kind),
+        View::Metadata(version) => (version.api_version(), "PartialObjectMetadataList"),
+        View::Table(_) => return Ok(None),
+    };
+    let Ok(mut list) = protobuf::List::new(api_version, kind) else { return Ok(None) };
+    let failed = |error: protobuf::Error| status::internal(format!("an object does not encode: {error}"));
+    for (at, item) in page.items.iter().enumerate() {
+        let mut object = codec::parse_stored(&item.json)?;
+        if call.accept.view == View::Object {
+            row.from_storage(&mut object);
+        }
+        list.push(&object).map_err(failed)?;
+        if at % BREATH == BREATH - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    list.finish(&page.metadata).map(Bytes::from).map(Some).map_err(failed)
 }
 
 /// Makes the list object of a kind. Items carry their kind and version, which upstream leaves out for built-in kinds and

@@ -49,13 +49,15 @@ pub enum Part {
 pub async fn modify(call: &Call, part: Part, edit: &dyn Edit, options: &WriteOptions) -> Result<Option<Value>, Status> {
     let key = call.key()?;
     let write = Write { call, part, edit, options, key: &key };
+    let warned = call.warnings.lock().len();
     let mut found = match write.cached().await? {
         First::Done(object) => return Ok(Some(object)),
         First::Current(found) => found,
     };
     for _ in 0..ATTEMPTS {
         let Some(current) = found else { return Ok(None) };
-        call.warnings.lock().clear();
+        // Warnings of an attempt that came to nothing are not the client's.
+        call.warnings.lock().truncate(warned);
         match write.attempt(&current).await? {
             Attempt::Written(object) | Attempt::Unchanged(object) => return Ok(Some(object)),
             Attempt::Overtaken(newer) => found = newer.map(|newer| *newer),

@@ -10,7 +10,7 @@ use super::codec;
 use crate::{
     cacher::{Entry, WatchFilter},
     filters::query::Query,
-    reader::Item,
+    reader::Candidate,
     registry::Row,
 };
 
@@ -71,14 +71,14 @@ impl Selection {
         }
     }
 
-    /// Tells whether an item is selected.
+    /// Tells whether an object is selected.
     ///
     /// # Errors
     /// 500 when a stored object cannot be read.
-    pub fn matches(&self, row: &Row, item: &Item) -> Result<bool, Status> {
-        match &item.entry {
-            Some(entry) => Ok(self.matches_entry(entry)),
-            None => Ok(self.matches_object(row, &codec::parse_stored(&item.json)?)),
+    pub fn matches(&self, row: &Row, candidate: &Candidate<'_>) -> Result<bool, Status> {
+        match candidate {
+            Candidate::Cached(entry) => Ok(self.matches_entry(entry)),
+            Candidate::Stored(item) => Ok(self.matches_object(row, &codec::parse_stored(&item.json)?)),
         }
     }
 
