@@ -26,7 +26,9 @@ impl MetaVersion {
         }
     }
 
-    const fn api_version(self) -> &'static str {
+    /// Returns the version as objects name it.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
         match self {
             Self::V1 => "meta.k8s.io/v1",
             Self::V1Beta1 => "meta.k8s.io/v1beta1",

@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod error;
+mod list;
 mod reader;
 mod shapes;
 mod table;
@@ -19,6 +20,7 @@ mod writer;
 pub use encode::encode;
 pub use envelope::{MAGIC, decode, frame};
 pub use error::Error;
+pub use list::List;
 pub use table::knows;
 
 /// Media type of the encoding.

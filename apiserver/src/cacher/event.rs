@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use corvette_api::protobuf;
 use corvette_store::Revision;
 
 use super::entry::Entry;
@@ -53,6 +54,8 @@ pub struct Change {
     added: OnceLock<Bytes>,
     modified: OnceLock<Bytes>,
     removed: OnceLock<Bytes>,
+    /// Frames in protobuf: added, modified, deleted. `None` in it: the object has no message.
+    messages: [OnceLock<Option<Bytes>>; 3],
 }
 
 impl Change {
@@ -65,6 +68,7 @@ impl Change {
             added: OnceLock::new(),
             modified: OnceLock::new(),
             removed: OnceLock::new(),
+            messages: Default::default(),
         }
     }
 
@@ -92,6 +96,23 @@ impl Change {
         };
         frame.get_or_init(|| frame_of(kind, &self.shown(kind).json)).clone()
     }
+
+    fn message(&self, kind: EventType) -> Option<Bytes> {
+        let [added, modified, removed] = &self.messages;
+        let message = match kind {
+            EventType::Added => added,
+            EventType::Modified | EventType::Bookmark => modified,
+            EventType::Deleted => removed,
+        };
+        message.get_or_init(|| message_of(kind, &self.shown(kind).json)).clone()
+    }
+}
+
+/// Encodes an event in protobuf; `None` when the object has no message.
+fn message_of(kind: EventType, json: &[u8]) -> Option<Bytes> {
+    let object = serde_json::from_slice(json).ok()?;
+    let object = protobuf::encode(&object).ok()?;
+    Some(protobuf::frame(kind.as_str(), &object).into())
 }
 
 fn frame_of(kind: EventType, json: &[u8]) -> Bytes {
@@ -186,24 +207,34 @@ impl WatchEvent {
         match &self.source {
             Source::Change(change) => change.frame(self.kind),
             Source::Initial(entry) => frame_of(self.kind, &entry.json),
-            Source::Bookmark(bookmark) => bookmark.frame(),
+            Source::Bookmark(bookmark) => frame_of(EventType::Bookmark, bookmark.json().as_bytes()),
+        }
+    }
+
+    /// Returns the event as a frame in protobuf, in the storage version; `None` when the object has no message. Changes are
+    /// encoded once for all watches.
+    #[must_use]
+    pub fn message(&self) -> Option<Bytes> {
+        match &self.source {
+            Source::Change(change) => change.message(self.kind),
+            Source::Initial(entry) => message_of(self.kind, &entry.json),
+            Source::Bookmark(bookmark) => message_of(EventType::Bookmark, bookmark.json().as_bytes()),
         }
     }
 }
 
 impl Bookmark {
-    fn frame(&self) -> Bytes {
+    fn json(&self) -> String {
         let ResourceSpec { api_version, kind, .. } = &*self.spec;
         let annotations = if self.initial_events_end {
             ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}"
         } else {
             ""
         };
-        let object = format!(
+        format!(
             "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{{\"resourceVersion\":\"{}\",\
              \"creationTimestamp\":null{annotations}}}}}",
             self.revision
-        );
-        frame_of(EventType::Bookmark, object.as_bytes())
+        )
     }
 }

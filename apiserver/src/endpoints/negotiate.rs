@@ -129,7 +129,8 @@ pub enum Messages {
     Known,
 }
 
-/// Picks as [`negotiate`] does, protobuf among the media types where the kind has a message. Tables have none.
+/// Picks as [`negotiate`] does, protobuf among the media types where the kind has a message. Metadata alone have one
+/// whatever the kind, tables have none.
 ///
 /// # Errors
 /// 406 listing the media types served.
@@ -140,7 +141,11 @@ pub fn negotiate_with(headers: &HeaderMap, views: Views, messages: Messages) -> 
     }
     let fits = |clause: &Clause<'_>| {
         let picked = Negotiated { media: media(clause.media)?, view: view(clause, views)? };
-        let encodes = messages == Messages::Known && !matches!(picked.view, View::Table(_));
+        let encodes = match picked.view {
+            View::Object => messages == Messages::Known,
+            View::Metadata(_) => true,
+            View::Table(_) => false,
+        };
         (picked.media != Media::Protobuf || encodes).then_some(picked)
     };
     let served: &[&str] = if messages == Messages::Known { &BODY_TYPES } else { &MEDIA_TYPES };

@@ -101,7 +101,11 @@ pub async fn write_value(
     code: StatusCode,
     object: Value,
 ) -> Response<Body> {
-    let bytes = codec::encode(&object, media, pretty);
+    write_bytes(headers, media, code, codec::encode(&object, media, pretty)).await
+}
+
+/// Writes encoded bytes, compressed when large and the client accepts it.
+pub async fn write_bytes(headers: &HeaderMap, media: Media, code: StatusCode, bytes: Bytes) -> Response<Body> {
     if bytes.len() > COMPRESS_ABOVE && codec::accepts_gzip(headers) {
         let plain = bytes.clone();
         if let Ok(Some(packed)) = tokio::task::spawn_blocking(move || codec::gzip(&plain)).await {

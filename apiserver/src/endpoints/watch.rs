@@ -190,9 +190,15 @@ impl Running {
             Ok(event) => event,
             Err(error) => return self.failure(&reader::failure(&error)),
         };
-        let plain = self.call.accept.media == Media::Json && self.call.accept.view == View::Object;
-        if plain && self.call.row.is_storage_version() {
-            return event.frame();
+        if self.call.accept.view == View::Object && self.call.row.is_storage_version() {
+            let shared = match self.call.accept.media {
+                Media::Json => Some(event.frame()),
+                Media::Protobuf => event.message(),
+                Media::Yaml => None,
+            };
+            if let Some(shared) = shared {
+                return shared;
+            }
         }
         match self.shown(&event) {
             Ok(object) => self.frame(event.kind().as_str(), &object),
