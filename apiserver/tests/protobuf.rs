@@ -16,15 +16,16 @@ const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 async fn send(server: &Server, method: Method, path: &str, body: Vec<u8>) -> (u16, Bytes) {
     let user = corvette_apiserver::UserInfo::new("admin", &["system:masters"]);
     let request = Request::builder().method(method).uri(path).header("accept", MEDIA).header("content-type", MEDIA);
-    let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let response = server.api.local(user).oneshot(request).await.unwrap();
-    assert!(response.headers()["content-type"].to_str().unwrap().starts_with(MEDIA));
+    let request = request.body(Full::new(Bytes::from(body))).expect("the request is right");
+    let response = server.api.local(user).oneshot(request).await.expect("the server answers");
+    let media = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    assert!(media.starts_with(MEDIA), "{media}");
     let code = response.status().as_u16();
-    (code, response.into_body().collect().await.unwrap().to_bytes())
+    (code, response.into_body().collect().await.expect("the body can be read").to_bytes())
 }
 
 fn decoded(bytes: &[u8], kind: &str) -> Value {
-    protobuf::decode(bytes, ("v1", kind)).unwrap()
+    protobuf::decode(bytes, ("v1", kind)).expect("the answer is in protobuf")
 }
 
 #[tokio::test]
@@ -145,8 +146,8 @@ impl Frames {
                 envelope.extend(event);
                 self.read = rest.to_vec();
                 let event = protobuf::decode(&envelope, ("v1", "WatchEvent")).expect("a frame holds an event");
-                let kind = event["type"].as_str().unwrap_or_default().to_owned();
-                return (kind, event["object"].clone());
+                let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+                return (kind, event.get("object").cloned().unwrap_or_default());
             }
             let frame = self.body.frame().await.expect("the watch goes on").expect("the body can be read");
             self.read.extend(frame.into_data().unwrap_or_default());
