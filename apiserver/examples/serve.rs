@@ -7,7 +7,6 @@ use corvette_apiserver::{ApiServer, Config};
 use corvette_component::{
     logging,
     pki::{Bundle, Ca, Request, Usage},
-    signal,
     tasks::Tasks,
     tls,
 };
@@ -43,20 +42,18 @@ async fn main() -> Result<(), Failure> {
         usage: Usage::Client,
         lifetime: day * 365,
     })?;
-    write_kubeconfig(dir, port, &ca.cert_pem(), &admin)?;
+    write_kubeconfig(dir, port, ca.cert_pem(), &admin)?;
     let tasks = Tasks::new("serve");
     let store = Sqlite::open(dir.join("db/state.db"), Options::default(), &tasks).await?;
     let config = Config::new(Arc::new(store), Ipv4Addr::LOCALHOST.into(), port);
     let api = ApiServer::new(config, &tasks).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("ready: export KUBECONFIG={}", dir.join("admin.kubeconfig").display());
-    let tls = tls::server_config(&server, Some(&ca.cert_pem()))?;
-    let serving = tasks.clone();
+    let tls = tls::server_config(&server, Some(ca.cert_pem()))?;
     tokio::select! {
         () = api.serve(listener, tls) => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    drop(serving);
     tasks.shutdown(Duration::from_secs(5)).await.map_err(|late| format!("still running: {late:?}"))?;
     Ok(())
 }

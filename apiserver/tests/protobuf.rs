@@ -67,13 +67,19 @@ async fn metadata_travel_in_protobuf_and_tables_do_not() {
     let metadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
     let answer = server.request(Method::GET, CONFIG_MAPS, &[("accept", metadata)], "").await;
     let list = protobuf::decode(&answer.body, ("", "")).unwrap();
-    assert_eq!((list["kind"].as_str(), list["items"][0]["metadata"]["name"].as_str()), (Some("PartialObjectMetadataList"), Some("a")));
+    assert_eq!(
+        (list["kind"].as_str(), list["items"][0]["metadata"]["name"].as_str()),
+        (Some("PartialObjectMetadataList"), Some("a"))
+    );
     assert!(list["items"][0].get("data").is_none());
     let table = "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1";
     assert_eq!(server.request(Method::GET, CONFIG_MAPS, &[("accept", table)], "").await.code, 406);
     let or_json = format!("{table},application/json;as=Table;g=meta.k8s.io;v=v1");
     let answer = server.request(Method::GET, CONFIG_MAPS, &[("accept", &or_json)], "").await;
-    assert_eq!((answer.headers["content-type"].to_str().unwrap(), answer.json()["kind"].as_str()), ("application/json", Some("Table")));
+    assert_eq!(
+        (answer.headers["content-type"].to_str().unwrap(), answer.json()["kind"].as_str()),
+        ("application/json", Some("Table"))
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! Requests over TLS: client certificates, anonymous callers, both HTTP versions, bounds, shutdown.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Watches: initial events, resuming, selectors, views, ends.
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,5 +1,10 @@
 //! A server in this process on an SQLite store in a temporary directory, and requests to it.
-#![expect(dead_code, reason = "every test binary uses a part of it")]
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "every test uses a part of it and fails by panicking"
+)]
 
 use std::{net::Ipv4Addr, sync::Arc};
 
