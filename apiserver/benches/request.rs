@@ -72,9 +72,9 @@ async fn run() {
             (Method::POST, PODS.to_owned(), "", pod(&format!("p{at}"), 200).to_string())
         })
         .await;
-    bench.measure("LIST 1,000 pods", 50, |_| (Method::GET, PODS.to_owned(), "", String::new())).await;
+    bench.measure("LIST 1,000 pods", 500, |_| (Method::GET, PODS.to_owned(), "", String::new())).await;
     bench
-        .measure("LIST 1,000 pods by label (none)", 50, |_| {
+        .measure("LIST 1,000 pods by label (none)", 2000, |_| {
             (Method::GET, format!("{PODS}?labelSelector=none%3Dx"), "", String::new())
         })
         .await;
