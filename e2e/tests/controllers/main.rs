@@ -5,6 +5,7 @@
 mod collection;
 mod daemonsets;
 mod deployments;
+mod jobs;
 mod namespaces;
 mod nodes;
 mod plane;
