@@ -1,5 +1,6 @@
 //! The controllers: one folder and one row of the table each.
 
+mod cronjob;
 mod daemonset;
 mod deployment;
 mod endpoints;

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::ReplicationController;
 
 use super::{
-    daemonset, deployment, endpoints, endpointslice, garbagecollector, job, namespace, nodeipam,
+    cronjob, daemonset, deployment, endpoints, endpointslice, garbagecollector, job, namespace, nodeipam,
     nodelifecycle, podgc, replicaset, serviceaccount, statefulset, tainteviction, ttlafterfinished,
 };
 use crate::framework::{Context, Controller, Queue};
@@ -29,6 +29,7 @@ pub const TABLE: &[Row] = &[
     Row { name: "daemonset-controller", workers: 2, build: daemonset::build },
     Row { name: "statefulset-controller", workers: 5, build: statefulset::build },
     Row { name: "job-controller", workers: 5, build: job::build },
+    Row { name: "cronjob-controller", workers: 5, build: cronjob::build },
     Row { name: "ttl-after-finished-controller", workers: 5, build: ttlafterfinished::build },
     Row { name: "garbage-collector-controller", workers: 20, build: garbagecollector::build },
     Row { name: "namespace-controller", workers: 10, build: namespace::build },
