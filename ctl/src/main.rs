@@ -2,7 +2,16 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    corvette_ctl::run(std::env::args_os()).await
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(corvette_ctl::run(std::env::args_os()));
+    // A thread may still wait for standard input, which nobody will type into.
+    runtime.shutdown_background();
+    code
 }

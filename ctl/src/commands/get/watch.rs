@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::{Result, bail};
+use corvette_api::meta::as_map;
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::output::{Format, Heading, Style, Widths};
 use crate::request::{Accept, with_query};
 use crate::session::Session;
 use crate::target::Target;
-use crate::value::text;
+use crate::value::{list, text};
 
 /// What is printed one after another.
 struct Output<'a> {
@@ -21,11 +22,18 @@ struct Output<'a> {
     format: &'a Format,
     heading: Heading,
     widths: Widths,
+    /// Columns of the table: only the first of the watched tables tells them.
+    columns: Value,
 }
 
 impl Output<'_> {
-    fn print(&mut self, object: Value) -> Result<()> {
+    fn print(&mut self, mut object: Value) -> Result<()> {
         let text = if self.format.is_table() {
+            if list(&object, "/columnDefinitions").is_empty() {
+                as_map(&mut object).insert("columnDefinitions".to_owned(), self.columns.clone());
+            } else {
+                self.columns = object.get("columnDefinitions").cloned().unwrap_or_default();
+            }
             let table = shape(&object, self.target, self.flags, self.format, self.flags.show_kind);
             if table.len() == 0 {
                 return Ok(());
@@ -54,7 +62,7 @@ pub async fn run(session: &Session, target: &Target<'_>, flags: &Flags, format: 
         bail!("watch is only supported on individual resources and resource collections");
     }
     let heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
-    let mut output = Output { target, flags, format, heading, widths: Widths::default() };
+    let mut output = Output { target, flags, format, heading, widths: Widths::default(), columns: Value::Null };
     let Fetched { answers, errors } = fetch(session, target, flags, format).await?;
     if let Some(error) = errors.into_iter().next() {
         return Err(error);
