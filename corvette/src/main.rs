@@ -12,6 +12,7 @@ mod progress;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 
 #[global_allocator]
@@ -19,7 +20,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = commands::Corvette::parse();
-    match commands::run(command) {
+    // Before there are threads: `ip netns exec` hides the control groups that containers need.
+    let joined = corvette_runtime::mounts::join_machine().context("cannot join the machine's mount namespace");
+    match joined.and_then(|_| commands::run(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("corvette: {}", one_line(&error));

@@ -8,4 +8,5 @@
 
 pub mod containerd;
 pub mod image;
+pub mod mounts;
 mod sys;

@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use super::cri::Cri;
 use super::process::Process;
 use super::{Config, Error, Programs, SANDBOX_IMAGE, files as contents};
-use crate::{image, sys};
+use crate::{image, mounts, sys};
 
 /// How long containerd may take to answer after its start.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -39,9 +39,13 @@ pub struct Handle {
 /// is started again with growing delays. It is left running when `tasks` end.
 ///
 /// # Errors
-/// [`Error::Missing`] when a program is not installed; [`Error::NotReady`] when containerd ends or stays silent.
+/// [`Error::Missing`] when a program is not installed; [`Error::NoControlGroups`] where runc cannot work;
+/// [`Error::NotReady`] when containerd ends or stays silent.
 pub async fn start(config: Config, tasks: &Tasks) -> Result<Handle, Error> {
     let programs = Programs::find()?;
+    if !mounts::groups_are_mounted() {
+        return Err(Error::NoControlGroups);
+    }
     let changed = write_files(&config, &programs)?;
     let cri = Cri::new(&config.socket);
     let mut running = adopt(&config, &cri, changed).await?;

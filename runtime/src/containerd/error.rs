@@ -8,6 +8,9 @@ pub enum Error {
     /// Programs that the runtime needs are not installed.
     #[error("missing {}: install the packages `containerd`, `runc` and `containernetworking-plugins` (apt-get install containerd runc containernetworking-plugins)", .0.join(", "))]
     Missing(Vec<String>),
+    /// runc cannot work here.
+    #[error("no control groups are mounted in /sys/fs/cgroup: mount them, or start from a namespace that sees them")]
+    NoControlGroups,
     /// The data directory's path is unusable.
     #[error("data directory {}: {reason}", path.display())]
     DataDir {
