@@ -236,7 +236,8 @@ fn custom_resource_definitions_keep_the_forms_of_their_schemas() {
 
 #[test]
 fn frames_hold_an_event_and_its_length() {
-    let object = protobuf::encode(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})).unwrap();
+    let object =
+        protobuf::encode(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})).unwrap();
     let frame = protobuf::frame("ADDED", &object);
     let (length, event) = frame.split_at(4);
     assert_eq!(u32::from_be_bytes(length.try_into().unwrap()) as usize, event.len());
@@ -284,7 +285,13 @@ impl Dice {
     fn object(&mut self, def: &Def, depth: usize) -> Value {
         match def.shape() {
             Shape::Quantity => self.pick(&["100m", "1Gi", "0"]).into(),
-            Shape::IntOrString => if self.roll(2) == 0 { json!(0) } else { json!("50%") },
+            Shape::IntOrString => {
+                if self.roll(2) == 0 {
+                    json!(0)
+                } else {
+                    json!("50%")
+                }
+            }
             Shape::Time => "2024-05-01T10:00:00Z".into(),
             Shape::MicroTime => "1969-12-31T23:59:59.000001Z".into(),
             Shape::Object => json!({"f:a": {"b": [1, null, "c"]}}),

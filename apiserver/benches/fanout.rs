@@ -42,9 +42,11 @@ async fn measure(watches: usize) -> f64 {
     let readers: Vec<_> = (0..watches)
         .map(|_| {
             let watch = cache.watch(WatchFilter::default(), WatchOptions::after(Revision(0)));
-            tokio::spawn(watch.take(EVENTS).fold(0, async |bytes, event| {
-                bytes + event.expect("the watch goes on").frame().len()
-            }))
+            tokio::spawn(
+                watch
+                    .take(EVENTS)
+                    .fold(0, async |bytes, event| bytes + event.expect("the watch goes on").frame().len()),
+            )
         })
         .collect();
     let writers: Vec<_> = (0..64).map(|writer| tokio::spawn(write(store.clone(), writer, 64))).collect();

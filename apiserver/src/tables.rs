@@ -126,11 +126,7 @@ pub fn partial(object: &Value, version: MetaVersion) -> Value {
 
 /// Renders a list of objects' metadata; `metadata` is the list's.
 #[must_use]
-pub fn partial_list<'a>(
-    objects: impl IntoIterator<Item = &'a Value>,
-    metadata: Value,
-    version: MetaVersion,
-) -> Value {
+pub fn partial_list<'a>(objects: impl IntoIterator<Item = &'a Value>, metadata: Value, version: MetaVersion) -> Value {
     let items: Vec<Value> = objects.into_iter().map(|o| partial(o, version)).collect();
     json!({
         "kind": "PartialObjectMetadataList",

@@ -9,18 +9,18 @@
 pub mod blueprint;
 mod config;
 pub mod cri;
-pub mod streaming;
-pub mod server;
-pub mod logs;
 pub mod env;
 pub mod events;
+pub mod logs;
 pub mod node;
 pub mod objects;
 pub mod pods;
 pub mod probes;
 pub mod resources;
 mod run;
+pub mod server;
 pub mod status;
+pub mod streaming;
 pub mod volumes;
 
 pub use config::{Config, MAX_PODS, PORT};

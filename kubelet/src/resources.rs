@@ -84,7 +84,8 @@ pub fn field(container: &Container, resource: &str, divisor: Option<&Quantity>, 
     let divisor = divisor.filter(|divisor| milli(divisor).is_some_and(|d| d > 0));
     let by_node = side == "limits";
     if name == "cpu" {
-        let amount = quantity.and_then(milli).filter(|amount| *amount > 0).unwrap_or(if by_node { node.cpu } else { 0 });
+        let amount =
+            quantity.and_then(milli).filter(|amount| *amount > 0).unwrap_or(if by_node { node.cpu } else { 0 });
         return Some(divide(amount, divisor.and_then(milli).unwrap_or(1000)));
     }
     let whole = match name {
@@ -113,8 +114,7 @@ mod tests {
             (!pairs.is_empty())
                 .then(|| pairs.iter().map(|(k, v)| ((*k).to_owned(), Quantity((*v).to_owned()))).collect())
         };
-        let resources =
-            ResourceRequirements { requests: list(requests), limits: list(limits), ..Default::default() };
+        let resources = ResourceRequirements { requests: list(requests), limits: list(limits), ..Default::default() };
         Container { resources: Some(resources), ..Default::default() }
     }
 

@@ -12,8 +12,8 @@ use corvette_component::clock;
 use corvette_component::tasks::Tasks;
 use corvette_component::tls;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::runtime::watcher::{self, watcher};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use tokio::net::TcpListener;
 

@@ -28,8 +28,7 @@ async fn measure(writers: usize) -> f64 {
     let path = directory.path().join("state.db");
     let store = Arc::new(Sqlite::open(path, Options::default(), &Tasks::new("bench")).await.expect("the store opens"));
     let start = Instant::now();
-    let tasks: Vec<_> =
-        (0..writers).map(|writer| tokio::spawn(write(store.clone(), writer, start + TIME))).collect();
+    let tasks: Vec<_> = (0..writers).map(|writer| tokio::spawn(write(store.clone(), writer, start + TIME))).collect();
     let mut writes = 0;
     for task in tasks {
         writes += task.await.expect("the writer ends");

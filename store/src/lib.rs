@@ -18,5 +18,6 @@ mod types;
 pub use error::{Error, Result};
 use limits::{MAX_VALUE, check_size};
 pub use types::{
-    Change, Event, EventKind, Expect, KeyValue, ListOptions, Page, Progress, Revision, Store, TxnOutcome, Watch, WatchBatch,
+    Change, Event, EventKind, Expect, KeyValue, ListOptions, Page, Progress, Revision, Store, TxnOutcome, Watch,
+    WatchBatch,
 };

@@ -37,7 +37,9 @@ pub mod storage;
 pub(crate) mod checking;
 
 pub use scale::ScalePaths;
-pub use strategy::{Column, Context, DeletePolicy, NAME_AND_AGE, Plain, Strategy, create_errors, status_errors, update_errors};
+pub use strategy::{
+    Column, Context, DeletePolicy, NAME_AND_AGE, Plain, Strategy, create_errors, status_errors, update_errors,
+};
 
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,11 @@
 //! One row per kind that has behaviour. A kind without a row is [`Plain`].
 
-use super::strategy::{Plain, Strategy};
 use super::admissionregistration::policy_binding::PolicyBinding;
 use super::admissionregistration::webhooks::WebhookConfiguration;
+use super::strategy::{Plain, Strategy};
 use super::{
-    admissionregistration, apiextensions, apiregistration, apps, autoscaling, batch, certificates, coordination, core, discovery,
-    flowcontrol, networking, node, policy, rbac, resource, scheduling, storage,
+    admissionregistration, apiextensions, apiregistration, apps, autoscaling, batch, certificates, coordination, core,
+    discovery, flowcontrol, networking, node, policy, rbac, resource, scheduling, storage,
 };
 
 /// Ties a kind to its behaviour.
@@ -42,13 +42,25 @@ pub static ROWS: &[Row] = &[
     row("", "Secret", &core::secret::Secret),
     row("", "Service", &core::service::Service),
     row("", "ServiceAccount", &core::service_account::ServiceAccount),
-    row("admissionregistration.k8s.io", "MutatingAdmissionPolicy", &admissionregistration::policy::MutatingAdmissionPolicy),
+    row(
+        "admissionregistration.k8s.io",
+        "MutatingAdmissionPolicy",
+        &admissionregistration::policy::MutatingAdmissionPolicy,
+    ),
     row("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding", &PolicyBinding { actions: false }),
     row("admissionregistration.k8s.io", "MutatingWebhookConfiguration", &WebhookConfiguration { mutating: true }),
-    row("admissionregistration.k8s.io", "ValidatingAdmissionPolicy", &admissionregistration::policy::ValidatingAdmissionPolicy),
+    row(
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicy",
+        &admissionregistration::policy::ValidatingAdmissionPolicy,
+    ),
     row("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", &PolicyBinding { actions: true }),
     row("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", &WebhookConfiguration { mutating: false }),
-    row("apiextensions.k8s.io", "CustomResourceDefinition", &apiextensions::custom_resource_definition::CustomResourceDefinition),
+    row(
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        &apiextensions::custom_resource_definition::CustomResourceDefinition,
+    ),
     row("apiregistration.k8s.io", "APIService", &apiregistration::api_service::ApiService),
     row("apps", "ControllerRevision", &apps::controller_revision::ControllerRevision),
     row("apps", "DaemonSet", &apps::daemon_set::DaemonSet),
@@ -59,14 +71,22 @@ pub static ROWS: &[Row] = &[
     row("autoscaling", "Scale", &autoscaling::scale::Scale),
     row("batch", "CronJob", &batch::cron_job::CronJob),
     row("batch", "Job", &batch::job::Job),
-    row("certificates.k8s.io", "CertificateSigningRequest", &certificates::certificate_signing_request::CertificateSigningRequest),
+    row(
+        "certificates.k8s.io",
+        "CertificateSigningRequest",
+        &certificates::certificate_signing_request::CertificateSigningRequest,
+    ),
     row("certificates.k8s.io", "ClusterTrustBundle", &certificates::cluster_trust_bundle::ClusterTrustBundle),
     row("certificates.k8s.io", "PodCertificateRequest", &certificates::pod_certificate_request::PodCertificateRequest),
     row("coordination.k8s.io", "Lease", &coordination::lease::Lease),
     row("coordination.k8s.io", "LeaseCandidate", &coordination::lease_candidate::LeaseCandidate),
     row("discovery.k8s.io", "EndpointSlice", &discovery::endpoint_slice::EndpointSlice),
     row("flowcontrol.apiserver.k8s.io", "FlowSchema", &flowcontrol::flow_schema::FlowSchema),
-    row("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", &flowcontrol::priority_level::PriorityLevelConfiguration),
+    row(
+        "flowcontrol.apiserver.k8s.io",
+        "PriorityLevelConfiguration",
+        &flowcontrol::priority_level::PriorityLevelConfiguration,
+    ),
     row("internal.apiserver.k8s.io", "StorageVersion", &storage::migration::StorageVersion),
     row("networking.k8s.io", "IPAddress", &networking::ip_address::IpAddress),
     row("networking.k8s.io", "Ingress", &networking::ingress::Ingress),

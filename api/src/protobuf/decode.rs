@@ -35,7 +35,13 @@ pub(super) fn fields(message: &Message, bytes: &[u8], object: &mut Map<String, V
     Ok(())
 }
 
-fn one(field: &Field, wire: Wire, reader: &mut Reader<'_>, object: &mut Map<String, Value>, depth: usize) -> Result<()> {
+fn one(
+    field: &Field,
+    wire: Wire,
+    reader: &mut Reader<'_>,
+    object: &mut Map<String, Value>,
+    depth: usize,
+) -> Result<()> {
     if let Kind::Message(id) = field.kind {
         let bytes = message_bytes(field, wire, reader)?;
         let message = table::get(id);

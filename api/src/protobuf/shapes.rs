@@ -216,7 +216,10 @@ mod tests {
         for message in table::messages() {
             for field in &message.fields {
                 if let Kind::Message(id) = field.kind
-                    && matches!(table::get(id).shape, Shape::SchemaOrArray | Shape::SchemaOrBool | Shape::SchemaOrStrings)
+                    && matches!(
+                        table::get(id).shape,
+                        Shape::SchemaOrArray | Shape::SchemaOrBool | Shape::SchemaOrStrings
+                    )
                 {
                     assert!(alternatives(table::get(id)).is_ok());
                 }

@@ -135,7 +135,8 @@ pub(super) fn messages() -> &'static [Message] {
 }
 
 fn load(text: &'static str) -> Table {
-    let mut table = Table { messages: Vec::with_capacity(1024), by_gvk: HashMap::with_capacity(512), common: Vec::new() };
+    let mut table =
+        Table { messages: Vec::with_capacity(1024), by_gvk: HashMap::with_capacity(512), common: Vec::new() };
     for line in text.lines() {
         if let Some(line) = line.strip_prefix('=') {
             let message = message(&mut table, line);
@@ -154,8 +155,7 @@ fn load(text: &'static str) -> Table {
 fn message(table: &mut Table, line: &'static str) -> Message {
     let id = MessageId(u16::try_from(table.messages.len()).expect("the table holds fewer than 65,536 messages"));
     let mut parts = line.split('\t');
-    let mut message =
-        Message { name: parts.next().unwrap_or_default(), shape: Shape::Struct, fields: Vec::new() };
+    let mut message = Message { name: parts.next().unwrap_or_default(), shape: Shape::Struct, fields: Vec::new() };
     for part in parts {
         match part.split_once('=') {
             Some(("shape", value)) => message.shape = shape(value),
@@ -261,7 +261,9 @@ mod tests {
         assert_eq!((ready.name, ready.pointer), ("minReadySeconds", false));
         let pod = named("api.core.v1.PodSpec");
         let of = |name: &str| pod.fields.iter().find(|f| f.name == name).unwrap();
-        assert!(!of("hostNetwork").pointer && of("automountServiceAccountToken").pointer && of("hostnameOverride").pointer);
+        assert!(
+            !of("hostNetwork").pointer && of("automountServiceAccountToken").pointer && of("hostnameOverride").pointer
+        );
         assert!(!of("nodeName").pointer && of("securityContext").pointer);
         let volume = named("api.core.v1.Volume");
         assert!(volume.field(2).unwrap().inlined);

@@ -48,8 +48,7 @@ impl Cacher {
     /// # Errors
     /// What the store's list or watch says.
     pub async fn start(store: Arc<dyn Store>, resources: Vec<ResourceSpec>, tasks: &Tasks) -> Result<Self> {
-        let specs: HashMap<_, _> =
-            resources.into_iter().map(|spec| (spec.prefix.clone(), Arc::new(spec))).collect();
+        let specs: HashMap<_, _> = resources.into_iter().map(|spec| (spec.prefix.clone(), Arc::new(spec))).collect();
         let specs = Arc::new(specs);
         let (revision, mut objects) = load::all(&store, ROOT, specs.clone()).await?;
         let source = store.watch(ROOT, revision).await?;

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn the_version_is_put_in_and_replaced() {
-        let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "s": "\"resourceVersion\":\"7\""});
+        let object =
+            json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "s": "\"resourceVersion\":\"7\""});
         let seven = with_version(&encode_for_store(&object).unwrap(), Revision(7));
         let long = replace_version(&seven, Revision(7), Revision(123_456));
         for (json, version) in [(seven, "7"), (long, "123456")] {

@@ -151,7 +151,8 @@ mod tests {
             "metadata": {"name": "x", "labels": {"b": "2", "a": "1"}},
             "spec": {"nodeName": "n1"},
         });
-        let spec = ResourceSpec { prefix: "/registry/pods/".into(), api_version: "v1".into(), kind: "Pod".into(), extract };
+        let spec =
+            ResourceSpec { prefix: "/registry/pods/".into(), api_version: "v1".into(), kind: "Pod".into(), extract };
         let value = encode::encode_for_store(&object).unwrap();
         let kv = KeyValue { key: key.into(), value, create_revision: Revision(1), mod_revision: Revision(2) };
         Entry::of(&spec, &kv)

@@ -226,11 +226,8 @@ impl WatchEvent {
 impl Bookmark {
     fn json(&self) -> String {
         let ResourceSpec { api_version, kind, .. } = &*self.spec;
-        let annotations = if self.initial_events_end {
-            ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}"
-        } else {
-            ""
-        };
+        let annotations =
+            if self.initial_events_end { ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" } else { "" };
         format!(
             "{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",\"metadata\":{{\"resourceVersion\":\"{}\",\
              \"creationTimestamp\":null{annotations}}}}}",

@@ -15,14 +15,8 @@ use super::spec::ResourceSpec;
 
 /// What the feed is asked for; it alone changes the set of resources.
 pub(super) enum Command {
-    Add {
-        spec: Arc<ResourceSpec>,
-        reply: oneshot::Sender<Result<Arc<ResourceCache>>>,
-    },
-    Remove {
-        prefix: Arc<str>,
-        reply: oneshot::Sender<()>,
-    },
+    Add { spec: Arc<ResourceSpec>, reply: oneshot::Sender<Result<Arc<ResourceCache>>> },
+    Remove { prefix: Arc<str>, reply: oneshot::Sender<()> },
 }
 
 enum Woken {

@@ -67,8 +67,7 @@ mod tests {
     use crate::cacher::spec::ResourceSpec;
 
     fn change(revision: u64) -> Arc<Change> {
-        let spec =
-            ResourceSpec { prefix: "/r/".into(), api_version: "v1".into(), kind: "X".into(), extract: None };
+        let spec = ResourceSpec { prefix: "/r/".into(), api_version: "v1".into(), kind: "X".into(), extract: None };
         let kv = KeyValue {
             key: "/r/a".into(),
             value: r#"{"metadata":{}}"#.into(),

@@ -85,7 +85,10 @@ pub(super) fn find<'a, T>(routes: &'a HashMap<Arc<str>, T>, key: &str) -> Option
 }
 
 /// Turns events into what the resources' caches take, by resource, in order.
-pub(super) async fn prepare(routes: &Arc<Routes>, events: Vec<Event>) -> Result<Vec<(Arc<ResourceCache>, Vec<Prepared>)>> {
+pub(super) async fn prepare(
+    routes: &Arc<Routes>,
+    events: Vec<Event>,
+) -> Result<Vec<(Arc<ResourceCache>, Vec<Prepared>)>> {
     let bytes: usize = events.iter().map(|event| event.kv.value.len()).sum();
     let routes = routes.clone();
     let work = move || {

@@ -201,8 +201,7 @@ impl ResourceCache {
             last = last.max(entry.revision);
             let (key, entry) = (entry.key.clone(), Arc::new(entry));
             let deleted = kind == EventKind::Delete;
-            let previous =
-                if deleted { objects.remove(&key) } else { objects.insert(key, entry.clone()) };
+            let previous = if deleted { objects.remove(&key) } else { objects.insert(key, entry.clone()) };
             if deleted && previous.is_none() {
                 continue;
             }

@@ -217,7 +217,10 @@ mod tests {
         row.definition = None;
         let registry = registry.with_group("example.com", [row]);
         let document = v3(&registry, "apis/example.com/v1").expect("served");
-        assert_eq!(document["components"]["schemas"]["com.example.v1.Foo"]["x-kubernetes-preserve-unknown-fields"], true);
+        assert_eq!(
+            document["components"]["schemas"]["com.example.v1.Foo"]["x-kubernetes-preserve-unknown-fields"],
+            true
+        );
         assert_closed(&document, "#/components/schemas/", &document["components"]["schemas"]);
     }
 }

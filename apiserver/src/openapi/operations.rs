@@ -92,7 +92,14 @@ impl Context<'_> {
             (Verb::List, self.list()),
             (
                 Verb::Create,
-                Operation { method: "post", action: "post", word: "create", query: parameters::WRITE, body: Some(own.clone()), reply: own },
+                Operation {
+                    method: "post",
+                    action: "post",
+                    word: "create",
+                    query: parameters::WRITE,
+                    body: Some(own.clone()),
+                    reply: own,
+                },
             ),
             (
                 Verb::DeleteCollection,
@@ -119,7 +126,12 @@ impl Context<'_> {
             body: Some(DELETE_OPTIONS.to_owned()),
             reply: STATUS.to_owned(),
         };
-        self.served([(Verb::Get, read(&own)), (Verb::Update, replace(&own)), (Verb::Patch, patch(&own)), (Verb::Delete, delete)])
+        self.served([
+            (Verb::Get, read(&own)),
+            (Verb::Update, replace(&own)),
+            (Verb::Patch, patch(&own)),
+            (Verb::Delete, delete),
+        ])
     }
 
     fn served<const N: usize>(&self, all: [(Verb, Operation); N]) -> Vec<Operation> {
@@ -142,17 +154,18 @@ impl Context<'_> {
                 body: None,
                 reply: String::new(),
             };
-            let methods: &[&'static str] =
-                if sub.kind == SubresourceKind::Proxy { &["get", "put", "post", "delete", "patch"] } else { &["get", "post"] };
+            let methods: &[&'static str] = if sub.kind == SubresourceKind::Proxy {
+                &["get", "put", "post", "delete", "patch"]
+            } else {
+                &["get", "post"]
+            };
             return methods.iter().map(|m| connect(m)).collect();
         }
         let own = sub.definition.as_deref().unwrap_or_default();
         sub.verbs
             .iter()
             .filter_map(|verb| match verb {
-                Verb::Get if sub.kind == SubresourceKind::Log => {
-                    Some(Operation { query: parameters::LOG, ..read("") })
-                }
+                Verb::Get if sub.kind == SubresourceKind::Log => Some(Operation { query: parameters::LOG, ..read("") }),
                 Verb::Get => Some(read(own)),
                 Verb::Update => Some(replace(own)),
                 Verb::Patch => Some(patch(own)),
@@ -169,7 +182,14 @@ impl Context<'_> {
             .collect()
     }
 
-    fn add(&self, paths: &mut Map<String, Value>, path: &str, gvk: &GroupVersionKind, operations: &[Operation], sub: &str) {
+    fn add(
+        &self,
+        paths: &mut Map<String, Value>,
+        path: &str,
+        gvk: &GroupVersionKind,
+        operations: &[Operation],
+        sub: &str,
+    ) {
         if operations.is_empty() {
             return;
         }
@@ -201,7 +221,9 @@ impl Context<'_> {
             Dialect::V2 => {
                 if let Some(body) = &operation.body {
                     let schema = json!({"$ref": Dialect::V2.reference(body)});
-                    query.push(json!({"name": "body", "in": "body", "required": body != DELETE_OPTIONS, "schema": schema}));
+                    query.push(
+                        json!({"name": "body", "in": "body", "required": body != DELETE_OPTIONS, "schema": schema}),
+                    );
                     out.insert("consumes".into(), consumes.into());
                 }
                 out.insert("produces".into(), MEDIA_TYPES.into());
@@ -321,7 +343,8 @@ mod tests {
         let patch = &all["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
         assert_eq!(patch["operationId"], "patchAppsV1NamespacedDeployment");
         assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Deployment");
-        let names: Vec<&str> = patch["parameters"].as_array().expect("list").iter().filter_map(|p| p["name"].as_str()).collect();
+        let names: Vec<&str> =
+            patch["parameters"].as_array().expect("list").iter().filter_map(|p| p["name"].as_str()).collect();
         assert_eq!(names, ["dryRun", "fieldManager", "fieldValidation", "force", "body"]);
         let list = &all["/apis/apps/v1/deployments"]["get"];
         assert_eq!(list["operationId"], "listAppsV1DeploymentForAllNamespaces");
@@ -338,6 +361,9 @@ mod tests {
         let exec = &pods["/api/v1/namespaces/{namespace}/pods/{name}/exec"];
         assert_eq!(exec["get"]["operationId"], "connectGetCoreV1NamespacedPodExec");
         assert_eq!(exec["get"]["x-kubernetes-group-version-kind"]["kind"], "PodExecOptions");
-        assert!(pods["/api/v1/namespaces/{namespace}/pods"]["post"]["requestBody"]["content"]["application/json"].is_object());
+        assert!(
+            pods["/api/v1/namespaces/{namespace}/pods"]["post"]["requestBody"]["content"]["application/json"]
+                .is_object()
+        );
     }
 }

@@ -8,7 +8,8 @@ use super::Dialect;
 pub(super) type Parameter = (&'static str, &'static str);
 
 pub(super) const PRETTY: &[Parameter] = &[("pretty", "string")];
-pub(super) const WRITE: &[Parameter] = &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")];
+pub(super) const WRITE: &[Parameter] =
+    &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")];
 pub(super) const PATCH: &[Parameter] =
     &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string"), ("force", "boolean")];
 pub(super) const DELETE: &[Parameter] = &[

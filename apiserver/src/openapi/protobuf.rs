@@ -134,7 +134,9 @@ fn schema(out: &mut Message, value: &Value) {
 }
 
 fn path_item(out: &mut Message, item: &Value) {
-    for (field, method) in [(2, "get"), (3, "put"), (4, "post"), (5, "delete"), (6, "options"), (7, "head"), (8, "patch")] {
+    for (field, method) in
+        [(2, "get"), (3, "put"), (4, "post"), (5, "delete"), (6, "options"), (7, "head"), (8, "patch")]
+    {
         if let Some(value) = item.get(method) {
             out.message(field, |m| operation(m, value));
         }

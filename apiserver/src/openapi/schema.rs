@@ -97,8 +97,11 @@ fn property(field: &Field, dialect: Dialect) -> Value {
         extensions.insert("x-kubernetes-map-type".into(), map_type(kind).into());
     }
     let strategy = field.patch_strategy();
-    let names: Vec<&str> =
-        [(strategy.merge, "merge"), (strategy.retain_keys, "retainKeys")].iter().filter(|(on, _)| *on).map(|(_, n)| *n).collect();
+    let names: Vec<&str> = [(strategy.merge, "merge"), (strategy.retain_keys, "retainKeys")]
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, n)| *n)
+        .collect();
     if !names.is_empty() {
         extensions.insert("x-kubernetes-patch-strategy".into(), names.join(",").into());
     }

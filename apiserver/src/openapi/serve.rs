@@ -18,7 +18,12 @@ const FOREVER: &str = "public, immutable";
 const REVALIDATE: &str = "no-cache, private";
 
 /// Serves the document below `/openapi/` at `rest`; `None` when there is none there.
-pub async fn serve(cache: &Arc<Cache>, registry: &Arc<Registry>, rest: &[&str], request: &Parts) -> Option<Response<Body>> {
+pub async fn serve(
+    cache: &Arc<Cache>,
+    registry: &Arc<Registry>,
+    rest: &[&str],
+    request: &Parts,
+) -> Option<Response<Body>> {
     let headers = &request.headers;
     let (name, content_type) = match rest {
         ["v2"] if accepts(headers, |m| m.starts_with(V2_PROTOBUF_PREFIX)) => (Name::V2Protobuf, V2_PROTOBUF),
@@ -133,7 +138,10 @@ mod tests {
         let index: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         let url = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().expect("url").to_owned();
         let response = get(&url, Some("application/json")).await.expect("served");
-        assert_eq!((response.status(), response.headers()[header::CACHE_CONTROL].to_str().expect("text")), (StatusCode::OK, FOREVER));
+        assert_eq!(
+            (response.status(), response.headers()[header::CACHE_CONTROL].to_str().expect("text")),
+            (StatusCode::OK, FOREVER)
+        );
         let response = get("/openapi/v3/apis/apps/v1?hash=x", None).await.expect("served");
         assert_eq!(response.status(), StatusCode::MOVED_PERMANENTLY);
         assert_eq!(response.headers()[header::LOCATION], url.as_str());
@@ -146,7 +154,9 @@ mod tests {
             let response = get("/openapi/v2", Some(accept)).await.expect("served");
             assert_eq!(response.headers()[header::CONTENT_TYPE], V2_PROTOBUF);
         }
-        let response = get("/openapi/v3", Some("application/com.github.proto-openapi.spec.v3@v1.0+protobuf")).await.expect("answered");
+        let response = get("/openapi/v3", Some("application/com.github.proto-openapi.spec.v3@v1.0+protobuf"))
+            .await
+            .expect("answered");
         assert_eq!(response.status(), StatusCode::NOT_ACCEPTABLE);
     }
 }

@@ -78,7 +78,13 @@ struct Entry {
     computed: Option<Virtual>,
 }
 
-const fn entry(group: &'static str, version: &'static str, plural: &'static str, kind: &'static str, scope: Scope) -> Entry {
+const fn entry(
+    group: &'static str,
+    version: &'static str,
+    plural: &'static str,
+    kind: &'static str,
+    scope: Scope,
+) -> Entry {
     Entry {
         group,
         version,
@@ -299,9 +305,12 @@ fn build(entry: &Entry) -> Row {
     let (stored_group, stored_version) = entry.stored_in.unwrap_or((entry.group, entry.version));
     let backing = match entry.computed {
         Some(computed) => Backing::Virtual(computed),
-        None => {
-            Backing::Stored(Storage::new(&stored_group.into(), &stored_version.into(), &entry.kind.into(), entry.plural))
-        }
+        None => Backing::Stored(Storage::new(
+            &stored_group.into(),
+            &stored_version.into(),
+            &entry.kind.into(),
+            entry.plural,
+        )),
     };
     Row {
         list_kind: format!("{}List", entry.kind).into(),
@@ -386,15 +395,8 @@ mod tests {
             Verb::Update => "u",
             Verb::Watch => "",
         };
-        let order = [
-            Verb::Delete,
-            Verb::DeleteCollection,
-            Verb::Get,
-            Verb::List,
-            Verb::Patch,
-            Verb::Create,
-            Verb::Update,
-        ];
+        let order =
+            [Verb::Delete, Verb::DeleteCollection, Verb::Get, Verb::List, Verb::Patch, Verb::Create, Verb::Update];
         order.into_iter().filter(|v| verbs.contains(*v)).map(letter).collect()
     }
 
@@ -452,7 +454,10 @@ mod tests {
         let event = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "note": "x", "regarding": {"name": "p"}});
         let mut object = event.clone();
         row.to_storage(&mut object);
-        assert_eq!(object, json!({"apiVersion": "v1", "kind": "Event", "message": "x", "involvedObject": {"name": "p"}}));
+        assert_eq!(
+            object,
+            json!({"apiVersion": "v1", "kind": "Event", "message": "x", "involvedObject": {"name": "p"}})
+        );
         row.from_storage(&mut object);
         assert_eq!(object, event);
         let row = registry.find("resource.k8s.io", "v1beta1", "resourceclaims").expect("row");

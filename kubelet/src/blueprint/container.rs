@@ -41,11 +41,7 @@ pub fn container(parts: Parts<'_>, host: &Host) -> ContainerConfig {
     let flag = |flag: Option<bool>| flag.unwrap_or(false);
     ContainerConfig {
         metadata: Some(ContainerMetadata { name: container.name.clone(), attempt: restart_count }),
-        image: Some(ImageSpec {
-            image: parts.image.clone(),
-            user_specified_image: user_image,
-            ..ImageSpec::default()
-        }),
+        image: Some(ImageSpec { image: parts.image.clone(), user_specified_image: user_image, ..ImageSpec::default() }),
         command: expanded(&container.command),
         args: expanded(&container.args),
         working_dir: container.working_dir.clone().unwrap_or_default(),

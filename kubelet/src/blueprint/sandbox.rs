@@ -128,14 +128,18 @@ mod tests {
     #[test]
     fn host_names_come_from_the_spec_or_the_pods_name() {
         let of = |name: &str, spec: serde_json::Value| {
-            let pod = serde_json::from_value(json!({"metadata": {"name": name, "namespace": "n"}, "spec": spec})).unwrap();
+            let pod =
+                serde_json::from_value(json!({"metadata": {"name": name, "namespace": "n"}, "spec": spec})).unwrap();
             hostname(&pod, "cluster.local")
         };
         assert_eq!(of("web-0", json!({"containers": []})), ("web-0".to_owned(), None));
         let long = "a".repeat(62) + "-bcd";
         assert_eq!(of(&long, json!({"containers": []})).0, "a".repeat(62));
         let domain = Some("s.n.svc.cluster.local".to_owned());
-        assert_eq!(of("p", json!({"containers": [], "hostname": "h", "subdomain": "s"})), ("h".to_owned(), domain.clone()));
+        assert_eq!(
+            of("p", json!({"containers": [], "hostname": "h", "subdomain": "s"})),
+            ("h".to_owned(), domain.clone())
+        );
         let fqdn = json!({"containers": [], "hostname": "h", "subdomain": "s", "setHostnameAsFQDN": true});
         assert_eq!(of("p", fqdn), ("h.s.n.svc.cluster.local".to_owned(), domain));
     }

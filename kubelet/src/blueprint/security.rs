@@ -2,8 +2,8 @@
 //! runtime's default seccomp profile is used where a pod names none.
 
 use corvette_proto::cri::{
-    Capability, Int64Value, LinuxContainerSecurityContext, LinuxSandboxSecurityContext, NamespaceMode,
-    NamespaceOption, SeLinuxOption, SecurityProfile, SupplementalGroupsPolicy, security_profile::ProfileType,
+    Capability, Int64Value, LinuxContainerSecurityContext, LinuxSandboxSecurityContext, NamespaceMode, NamespaceOption,
+    SeLinuxOption, SecurityProfile, SupplementalGroupsPolicy, security_profile::ProfileType,
 };
 use k8s_openapi::api::core::v1::{
     AppArmorProfile, Container, Pod, PodSecurityContext, SELinuxOptions, SeccompProfile, SecurityContext,
@@ -118,10 +118,7 @@ fn profile(kind: &str, localhost: Option<&str>) -> SecurityProfile {
         "Localhost" => ProfileType::Localhost,
         _ => ProfileType::RuntimeDefault,
     };
-    SecurityProfile {
-        profile_type: kind.into(),
-        localhost_ref: localhost.unwrap_or_default().to_owned(),
-    }
+    SecurityProfile { profile_type: kind.into(), localhost_ref: localhost.unwrap_or_default().to_owned() }
 }
 
 /// The seccomp profile: the container's, else the pod's, else the runtime's default; none for a privileged container.
@@ -254,7 +251,9 @@ mod tests {
             message(json!({"runAsNonRoot": true, "runAsUser": 0}), image(Some(5), "")).unwrap_err(),
             "container's runAsUser breaks non-root policy (pod: \"p_n(u)\", container: c)"
         );
-        assert!(message(json!({"runAsNonRoot": true}), image(None, "app")).unwrap_err().contains("non-numeric user (app)"));
+        assert!(
+            message(json!({"runAsNonRoot": true}), image(None, "app")).unwrap_err().contains("non-numeric user (app)")
+        );
         assert!(message(json!({"runAsNonRoot": true}), image(Some(5), "")).is_ok());
         assert!(message(json!({}), image(Some(0), "")).is_ok());
     }

@@ -171,8 +171,7 @@ fn from_source(inputs: &Inputs<'_>, source: &EnvVarSource) -> Result<Option<Stri
     }
     if let Some(reference) = &source.resource_field_ref {
         let container = reference.container_name.as_deref().filter(|name| !name.is_empty());
-        let container =
-            container.map_or(Some(inputs.container), |name| spec::container(inputs.pod, name));
+        let container = container.map_or(Some(inputs.container), |name| spec::container(inputs.pod, name));
         return container
             .and_then(|c| resources::field(c, &reference.resource, reference.divisor.as_ref(), inputs.node))
             .map(Some)

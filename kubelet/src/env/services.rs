@@ -4,11 +4,7 @@ use k8s_openapi::api::core::v1::Service;
 
 /// Selects the services whose variables a pod gets: those of its namespace when it wants links, and always the API
 /// server's own (`default/kubernetes`). Headless services have none.
-pub fn visible<'a>(
-    services: impl IntoIterator<Item = &'a Service>,
-    namespace: &str,
-    links: Links,
-) -> Vec<&'a Service> {
+pub fn visible<'a>(services: impl IntoIterator<Item = &'a Service>, namespace: &str, links: Links) -> Vec<&'a Service> {
     let mut chosen: Vec<&Service> = services
         .into_iter()
         .filter(|service| cluster_ip(service).is_some())
@@ -99,11 +95,7 @@ mod tests {
                 namespace: Some(namespace.to_owned()),
                 ..Default::default()
             },
-            spec: Some(ServiceSpec {
-                cluster_ip: Some(ip.to_owned()),
-                ports: Some(ports),
-                ..Default::default()
-            }),
+            spec: Some(ServiceSpec { cluster_ip: Some(ip.to_owned()), ports: Some(ports), ..Default::default() }),
             ..Default::default()
         }
     }

@@ -64,10 +64,7 @@ fn later_sources_win_and_values_expand_what_came_before() {
 fn missing_references_are_named_as_upstream_names_them() {
     let with = |source: serde_json::Value| run(json!({"name": "c", "env": [{"name": "X", "valueFrom": source}]}));
     let message = |source| with(source).unwrap_err().to_string();
-    assert_eq!(
-        message(json!({"configMapKeyRef": {"name": "gone", "key": "k"}})),
-        "configmap \"gone\" not found"
-    );
+    assert_eq!(message(json!({"configMapKeyRef": {"name": "gone", "key": "k"}})), "configmap \"gone\" not found");
     assert_eq!(message(json!({"secretKeyRef": {"name": "no", "key": "k"}})), "secret \"no\" not found");
     assert_eq!(
         message(json!({"configMapKeyRef": {"name": "cm", "key": "zz"}})),

@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use super::conditions::{self, Health};
-use super::object::{self, Facts};
 use super::machine;
+use super::object::{self, Facts};
 use crate::config::Config;
 use crate::cri::Runtime;
 use crate::events::PodEvents;
@@ -179,9 +179,9 @@ impl Agent {
                         "NetworkReady" => format!(
                             "container runtime network not ready: NetworkReady=false reason:{reason} message:{message}"
                         ),
-                        "RuntimeReady" => format!(
-                            "container runtime not ready: RuntimeReady=false reason:{reason} message:{message}"
-                        ),
+                        "RuntimeReady" => {
+                            format!("container runtime not ready: RuntimeReady=false reason:{reason} message:{message}")
+                        }
                         _ => continue,
                     });
                 }
@@ -259,9 +259,7 @@ fn patch(known: &NodeStatus, new: &NodeStatus) -> Value {
             continue;
         }
         let value = match (key.as_str(), value) {
-            ("addresses", Value::Array(items)) => {
-                std::iter::once(json!({"$patch": "replace"})).chain(items).collect()
-            }
+            ("addresses", Value::Array(items)) => std::iter::once(json!({"$patch": "replace"})).chain(items).collect(),
             (_, value) => value,
         };
         out.insert(key, value);

@@ -84,9 +84,7 @@ pub fn conditions(known: &[NodeCondition], health: &Health, now: Timestamp) -> V
             reason: Some(row.reason.to_owned()),
             message: Some(row.message),
             last_heartbeat_time: Some(Time(now)),
-            last_transition_time: Some(
-                old.and_then(|old| old.last_transition_time.clone()).unwrap_or(Time(now)),
-            ),
+            last_transition_time: Some(old.and_then(|old| old.last_transition_time.clone()).unwrap_or(Time(now))),
         }
     });
     others.into_iter().chain(own).collect()

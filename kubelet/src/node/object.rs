@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeDaemonEndpoints, NodeSpec, NodeStatus, NodeSystemInfo,
-    Taint,
+    ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeDaemonEndpoints, NodeSpec, NodeStatus, NodeSystemInfo, Taint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
@@ -32,7 +31,8 @@ pub fn allocatable(capacity: Amounts) -> Amounts {
 
 fn list(amounts: Amounts, pods: u32, hugepages: &[(String, i64)]) -> List {
     let cpu = if amounts.cpu % 1000 == 0 { (amounts.cpu / 1000).to_string() } else { format!("{}m", amounts.cpu) };
-    let kib = |bytes: i64| if bytes % 1024 == 0 && bytes != 0 { format!("{}Ki", bytes / 1024) } else { bytes.to_string() };
+    let kib =
+        |bytes: i64| if bytes % 1024 == 0 && bytes != 0 { format!("{}Ki", bytes / 1024) } else { bytes.to_string() };
     let mut out = List::from([
         ("cpu".to_owned(), Quantity(cpu)),
         ("memory".to_owned(), Quantity(kib(amounts.memory))),

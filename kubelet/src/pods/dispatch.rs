@@ -235,7 +235,12 @@ impl Pods {
         if self.0.workers.lock().contains_key(uid) {
             return;
         }
-        tracing::info!(pod = identity.name, namespace = identity.namespace, uid, "ending a pod that the API does not know");
+        tracing::info!(
+            pod = identity.name,
+            namespace = identity.namespace,
+            uid,
+            "ending a pod that the API does not know"
+        );
         let pod = Pod {
             metadata: ObjectMeta {
                 name: Some(identity.name.clone()),

@@ -37,9 +37,7 @@ pub fn registry(image: &str) -> &str {
 
 fn split_domain(name: &str) -> (Option<&str>, &str) {
     match name.split_once('/') {
-        Some((first, rest))
-            if first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first =>
-        {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first => {
             (Some(first), rest)
         }
         _ => (None, name),
@@ -58,7 +56,8 @@ fn valid_domain(domain: &str) -> bool {
             && !part.ends_with('-')
     };
     let bracketed = host.starts_with('[') && host.ends_with(']');
-    (bracketed || host.split('.').all(part)) && port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
+    (bracketed || host.split('.').all(part))
+        && port.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn valid_path(path: &str) -> bool {
@@ -108,7 +107,10 @@ mod tests {
         ] {
             assert_eq!(with_default_tag(image).as_deref(), Ok(expected));
         }
-        assert_eq!((registry("a/b"), registry("gcr.io/a/b"), registry("h:5000/x:1")), ("docker.io", "gcr.io", "h:5000"));
+        assert_eq!(
+            (registry("a/b"), registry("gcr.io/a/b"), registry("h:5000/x:1")),
+            ("docker.io", "gcr.io", "h:5000")
+        );
     }
 
     #[test]

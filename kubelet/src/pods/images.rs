@@ -72,7 +72,8 @@ pub async fn ensure(
     let named = container.image.as_deref().unwrap_or_default();
     let warn = |reason: &str, message: &str| deps.events.container_warning(pod, &container.name, reason, message);
     let image = image_name::with_default_tag(named).map_err(|error| {
-        let message = format!("Failed to apply default image tag {named:?}: couldn't parse image name {named:?}: {error}");
+        let message =
+            format!("Failed to apply default image tag {named:?}: couldn't parse image name {named:?}: {error}");
         warn("InspectFailed", &message);
         unavailable("InvalidImageName", message, RETRY)
     })?;
@@ -213,7 +214,9 @@ async fn credentials(deps: &Deps, pod: &Pod, image: &str) -> Vec<Option<AuthConf
             (None, None) => continue,
         };
         let registry = image_name::registry(image);
-        out.extend(config.auths.into_iter().filter(|(key, _)| host(key) == registry).map(|(_, auth)| Some(config_of(auth))));
+        out.extend(
+            config.auths.into_iter().filter(|(key, _)| host(key) == registry).map(|(_, auth)| Some(config_of(auth))),
+        );
     }
     if out.is_empty() {
         out.push(None);

@@ -93,8 +93,7 @@ mod tests {
 
     #[test]
     fn hash_depends_on_name_and_image_only() {
-        let mut container =
-            Container { name: "a".into(), image: Some("busybox:1".into()), ..Default::default() };
+        let mut container = Container { name: "a".into(), image: Some("busybox:1".into()), ..Default::default() };
         let first = hash(&container);
         container.working_dir = Some("/tmp".into());
         assert_eq!(hash(&container), first);
@@ -105,12 +104,15 @@ mod tests {
     #[test]
     fn hash_is_stable_across_versions() {
         let container = Container { name: "a".into(), image: Some("b".into()), ..Default::default() };
-        assert_eq!(hash(&container), format!("{:x}", {
-            let mut h: u32 = 2_166_136_261;
-            for b in [b'a', 0, b'b'] {
-                h = (h ^ u32::from(b)).wrapping_mul(16_777_619);
-            }
-            h
-        }));
+        assert_eq!(
+            hash(&container),
+            format!("{:x}", {
+                let mut h: u32 = 2_166_136_261;
+                for b in [b'a', 0, b'b'] {
+                    h = (h ^ u32::from(b)).wrapping_mul(16_777_619);
+                }
+                h
+            })
+        );
     }
 }

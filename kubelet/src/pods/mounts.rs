@@ -93,11 +93,7 @@ fn failed(path: &Path, error: &io::Error) -> String {
 }
 
 fn plain(container_path: &str, host_path: &Path) -> Mount {
-    Mount {
-        container_path: container_path.to_owned(),
-        host_path: host_path.display().to_string(),
-        ..Mount::default()
-    }
+    Mount { container_path: container_path.to_owned(), host_path: host_path.display().to_string(), ..Mount::default() }
 }
 
 /// Writes a file without ever showing half of it. The inode stays when the content does, since it may be mounted.
@@ -113,17 +109,12 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 fn of_volume(inputs: &Inputs<'_>, index: usize, mount: &VolumeMount) -> Result<Prepared, String> {
-    let volume = inputs
-        .volumes
-        .get(&mount.name)
-        .ok_or_else(|| format!("cannot find volume {:?} to mount into container {:?}", mount.name, inputs.container.name))?;
+    let volume = inputs.volumes.get(&mount.name).ok_or_else(|| {
+        format!("cannot find volume {:?} to mount into container {:?}", mount.name, inputs.container.name)
+    })?;
     let sub = sub_path(inputs, mount)?;
-    let target = inputs
-        .pod_dir
-        .join("volume-subpaths")
-        .join(&mount.name)
-        .join(&inputs.container.name)
-        .join(index.to_string());
+    let target =
+        inputs.pod_dir.join("volume-subpaths").join(&mount.name).join(&inputs.container.name).join(index.to_string());
     let (host_path, bind) = match sub {
         Some(path) => (target.clone(), Some((volume.clone(), path, target))),
         None => (volume.clone(), None),

@@ -9,8 +9,8 @@ use corvette_proto::cri::{
 use jiff::Timestamp;
 
 use super::labels;
-use super::starting;
 use super::observed::{Container, Observed, Sandbox, State};
+use super::starting;
 use crate::cri::{Error, Runtime};
 
 /// Longest termination message, in bytes.

@@ -51,13 +51,7 @@ pub struct Site<'a> {
 ///
 /// # Errors
 /// [`Failure`], for the container's waiting state.
-pub async fn start(
-    deps: &Deps,
-    pod: &Pod,
-    plan: &Start,
-    place: Site<'_>,
-    pulls: &mut Pulls,
-) -> Result<(), Failure> {
+pub async fn start(deps: &Deps, pod: &Pod, plan: &Start, place: Site<'_>, pulls: &mut Pulls) -> Result<(), Failure> {
     let Some(container) = spec::container(pod, &plan.name) else { return Ok(()) };
     let warn = |message: &str| {
         deps.events.container_warning(pod, &container.name, "Failed", &format!("Error: {message}"));
@@ -107,13 +101,7 @@ pub async fn start(
     post_start(deps, pod, container, id, place.ips).await
 }
 
-async fn post_start(
-    deps: &Deps,
-    pod: &Pod,
-    container: &Container,
-    id: String,
-    ips: &[String],
-) -> Result<(), Failure> {
+async fn post_start(deps: &Deps, pod: &Pod, container: &Container, id: String, ips: &[String]) -> Result<(), Failure> {
     let hook = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.post_start.as_ref());
     let Some(hook) = hook else { return Ok(()) };
     let address = ips.first().map(String::as_str).unwrap_or_default();
@@ -166,7 +154,9 @@ async fn prepare(
         node_hosts: &deps.host.node_hosts,
     })
     .await?;
-    make_log_directory(deps, pod, container).await.map_err(|error| format!("failed to create log directory: {error}"))?;
+    make_log_directory(deps, pod, container)
+        .await
+        .map_err(|error| format!("failed to create log directory: {error}"))?;
     Ok((environment, mounts))
 }
 

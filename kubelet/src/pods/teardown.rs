@@ -70,8 +70,7 @@ pub fn next(pod: &Pod, observed: &Observed, fate: Fate, mounted: bool) -> Step {
         return Step::StopContainers(first.iter().map(|c| (c.id.clone(), c.name.clone())).collect());
     }
     for name in sidecars.iter().rev() {
-        let of_name: Vec<_> =
-            last.iter().filter(|c| c.name == *name).map(|c| (c.id.clone(), c.name.clone())).collect();
+        let of_name: Vec<_> = last.iter().filter(|c| c.name == *name).map(|c| (c.id.clone(), c.name.clone())).collect();
         if !of_name.is_empty() {
             return Step::StopContainers(of_name);
         }

@@ -117,8 +117,7 @@ impl Worker {
         let results = Results::default();
         let tasks = deps.tasks.child("probes");
         let wake = Arc::clone(&signals.wake);
-        let probes =
-            probes::Set::new(deps.runtime.clone(), deps.events.clone(), results.clone(), wake, tasks);
+        let probes = probes::Set::new(deps.runtime.clone(), deps.events.clone(), results.clone(), wake, tasks);
         let observer = Observer::new(deps.runtime.clone(), uid, deps.volumes.pod_dir(uid));
         Self { deps, uid: uid.to_owned(), desired, signals, observer, results, probes, memory: Memory::default() }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container, ExecAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::http::{self, Target};
 use super::grpc;
+use super::http::{self, Target};
 use crate::cri::{self, Runtime};
 
 /// What an attempt found out.

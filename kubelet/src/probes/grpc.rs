@@ -14,13 +14,17 @@ use tonic::{Code, Request, Status};
 pub async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> Result<(), String> {
     let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let late = || {
-        format!("timeout: failed to connect service {address:?} within {}s: context deadline exceeded", timeout.as_secs())
+        format!(
+            "timeout: failed to connect service {address:?} within {}s: context deadline exceeded",
+            timeout.as_secs()
+        )
     };
     let call = async {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-        let channel = endpoint.connect().await.map_err(|error| {
-            format!("error: failed to connect service at {address:?}: {error}")
-        })?;
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| format!("error: failed to connect service at {address:?}: {error}"))?;
         let mut client = tonic::client::Grpc::new(channel);
         client.ready().await.map_err(|error| format!("error: {error}"))?;
         let path = http::uri::PathAndQuery::from_static("/grpc.health.v1.Health/Check");

@@ -93,9 +93,9 @@ pub async fn get(target: &Target, timeout: Duration) -> Result<Answer, String> {
     let url = target.url();
     match tokio::time::timeout(timeout, follow(target.clone())).await {
         Ok(result) => result.map_err(|error| format!("Get \"{url}\": {error}")),
-        Err(_) => Err(format!(
-            "Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-        )),
+        Err(_) => {
+            Err(format!("Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"))
+        }
     }
 }
 

@@ -178,8 +178,7 @@ impl Task {
     async fn attempt(&self) -> Outcome {
         let mut outcome = Outcome::Error(String::new());
         for _ in 0..TRIES {
-            outcome =
-                attempt(&self.shared.runtime, &self.probe, &self.container, &self.id, &self.address).await;
+            outcome = attempt(&self.shared.runtime, &self.probe, &self.container, &self.id, &self.address).await;
             if !matches!(outcome, Outcome::Error(_)) {
                 break;
             }

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-    ContainerStatus, Pod, VolumeMountStatus,
+    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
+    Pod, VolumeMountStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -67,8 +67,7 @@ pub fn statuses(inputs: Inputs<'_>, which: Which) -> Vec<ContainerStatus> {
         Which::Init => spec::init_containers(inputs.pod),
         Which::Regular => spec::containers(inputs.pod),
     };
-    let mut out: Vec<ContainerStatus> =
-        containers.iter().map(|container| status(inputs, container, which)).collect();
+    let mut out: Vec<ContainerStatus> = containers.iter().map(|container| status(inputs, container, which)).collect();
     if which == Which::Regular {
         out.sort_by(|a, b| a.name.cmp(&b.name));
     }

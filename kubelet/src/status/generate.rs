@@ -88,11 +88,7 @@ pub fn generate(inputs: Inputs<'_>) -> PodStatus {
     }
 }
 
-fn verdict(
-    inputs: Inputs<'_>,
-    known: &PodStatus,
-    computed: &str,
-) -> (String, Option<String>, Option<String>) {
+fn verdict(inputs: Inputs<'_>, known: &PodStatus, computed: &str) -> (String, Option<String>, Option<String>) {
     if let Some(final_phase) = known.phase.as_deref().filter(|phase| spec::is_terminal(phase)) {
         return (final_phase.to_owned(), known.reason.clone(), known.message.clone());
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use corvette_client::queue::WorkQueue;
 use corvette_component::tasks::Tasks;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
-use kube::api::{Api, Patch, PatchParams};
 use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -52,12 +52,8 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Starts the writers.
     pub fn new(client: Client, tasks: &Tasks) -> Self {
-        let inner = Inner {
-            client,
-            entries: Mutex::default(),
-            queue: WorkQueue::new("pod_status"),
-            progress: Notify::new(),
-        };
+        let inner =
+            Inner { client, entries: Mutex::default(), queue: WorkQueue::new("pod_status"), progress: Notify::new() };
         let writer = Self(Arc::new(inner));
         for index in 0..WORKERS {
             let worker = writer.clone();

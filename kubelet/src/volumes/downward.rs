@@ -29,11 +29,7 @@ pub(super) fn set_up<'a>(
 }
 
 /// Renders the files of a downward API source.
-pub(super) fn files(
-    context: Context<'_>,
-    items: &[DownwardAPIVolumeFile],
-    default: u32,
-) -> Result<Payload, Error> {
+pub(super) fn files(context: Context<'_>, items: &[DownwardAPIVolumeFile], default: u32) -> Result<Payload, Error> {
     let mut payload = Payload::new();
     for item in items {
         let text = render(context, item)?;

@@ -11,11 +11,7 @@ use k8s_openapi::api::core::v1::Volume;
 
 use super::{Context, Error, blocking};
 
-pub(super) fn set_up<'a>(
-    _: Context<'a>,
-    volume: &'a Volume,
-    _: PathBuf,
-) -> BoxFuture<'a, Result<PathBuf, Error>> {
+pub(super) fn set_up<'a>(_: Context<'a>, volume: &'a Volume, _: PathBuf) -> BoxFuture<'a, Result<PathBuf, Error>> {
     async move {
         let Some(source) = &volume.host_path else { return Err(Error::Invalid("no hostPath".to_owned())) };
         let path = PathBuf::from(&source.path);

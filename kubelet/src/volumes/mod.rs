@@ -140,9 +140,7 @@ fn plugin(volume: &Volume) -> Option<&'static Plugin> {
 }
 
 /// Runs file work on the blocking pool.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Invalid(format!("volume work was interrupted: {error}"))),

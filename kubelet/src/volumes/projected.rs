@@ -53,11 +53,7 @@ async fn files(context: Context<'_>, part: &VolumeProjection, mode: u32) -> Resu
     Ok(Payload::new())
 }
 
-async fn token(
-    context: Context<'_>,
-    source: &ServiceAccountTokenProjection,
-    mode: u32,
-) -> Result<Payload, Error> {
+async fn token(context: Context<'_>, source: &ServiceAccountTokenProjection, mode: u32) -> Result<Payload, Error> {
     let token = context.tokens.get(context.pod, source).await?;
     let user = only_user(context.pod);
     let mode = if user.is_some() || context.fs_group().is_some() { 0o600 } else { mode };

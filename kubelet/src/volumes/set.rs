@@ -70,13 +70,8 @@ impl Volumes {
     pub async fn set_up(&self, pod: &Pod) -> Result<Paths, Failure> {
         let uid = spec::uid(pod);
         let pod_dir = self.pod_dir(uid);
-        let context = Context {
-            pod,
-            pod_dir: &pod_dir,
-            objects: &self.0.objects,
-            tokens: &self.0.tokens,
-            node: (self.0.node)(),
-        };
+        let context =
+            Context { pod, pod_dir: &pod_dir, objects: &self.0.objects, tokens: &self.0.tokens, node: (self.0.node)() };
         let mut paths = Paths::new();
         let mut failure = None;
         for volume in mounted(pod) {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use serde_json::{Value, json};
-use crate::support::{self, Node};
 use crate::support::views::{container, is_ready, phase, shell, with};
+use crate::support::{self, Node};
+use serde_json::{Value, json};
 
 const SLEEP: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
 
@@ -73,7 +73,10 @@ async fn containers_see_their_volumes_users_and_names() {
         ("tail -1 /etc/hosts", "192.0.2.7\talias.example\n"),
         ("cat /etc/resolv.conf", "search example.test\nnameserver 192.0.2.53\noptions ndots:3\n"),
         ("echo $URL $DB_PORT", "tcp://10.96.0.7 tcp://10.96.0.7:5432\n"),
-        ("grep NoNewPrivs /proc/self/status; grep CapEff /proc/self/status", "NoNewPrivs:\t1\nCapEff:\t0000000000000000\n"),
+        (
+            "grep NoNewPrivs /proc/self/status; grep CapEff /proc/self/status",
+            "NoNewPrivs:\t1\nCapEff:\t0000000000000000\n",
+        ),
         ("grep Seccomp: /proc/self/status", "Seccomp:\t2\n"),
     ] {
         assert_eq!(node.exec(&path, "main", script).await, expected, "{script}");
@@ -92,7 +95,8 @@ async fn containers_see_their_volumes_users_and_names() {
         let main = with(shell("main", SLEEP), json!({"volumeMounts": [mount], "env": env}));
         let volumes = json!([{"name": "host", "hostPath": {"path": host}}]);
         let path = node.pod(name, json!({"containers": [main], "volumes": volumes}));
-        let refused = |pod: Option<&Value>| container(pod, "main")["state"]["waiting"]["reason"] == "CreateContainerConfigError";
+        let refused =
+            |pod: Option<&Value>| container(pod, "main")["state"]["waiting"]["reason"] == "CreateContainerConfigError";
         let pod = node.api.until(&path, refused).await;
         let message = container(pod.as_ref(), "main")["state"]["waiting"]["message"].as_str().unwrap();
         assert!(message.contains(words), "{message}");
@@ -101,7 +105,10 @@ async fn containers_see_their_volumes_users_and_names() {
     let path = node.pod("root", json!({"containers": [main]}));
     let pod = node.api.until(&path, |pod| container(pod, "main")["state"]["waiting"]["message"].is_string()).await;
     let message = container(pod.as_ref(), "main")["state"]["waiting"]["message"].as_str().unwrap().to_owned();
-    assert!(message.starts_with("container has runAsNonRoot and image will run as root (pod: \"root_default("), "{message}");
+    assert!(
+        message.starts_with("container has runAsNonRoot and image will run as root (pod: \"root_default("),
+        "{message}"
+    );
     kubelet.kill().await;
 }
 
@@ -117,7 +124,9 @@ async fn containers_begin_and_end_in_order() {
     let log = host.join("log");
     let mount = json!([{"name": "order", "mountPath": "/order"}]);
     let noted = |name: &str| {
-        let script = format!("trap 'echo {name} ends >> /order/log; exit 0' TERM; echo {name} begins >> /order/log; sleep 100000 & wait");
+        let script = format!(
+            "trap 'echo {name} ends >> /order/log; exit 0' TERM; echo {name} begins >> /order/log; sleep 100000 & wait"
+        );
         with(shell(name, &script), json!({"volumeMounts": mount}))
     };
     let side = with(
@@ -129,7 +138,10 @@ async fn containers_begin_and_end_in_order() {
         "postStart": {"exec": {"command": ["sh", "-c", "echo hook begins >> /order/log"]}},
         "preStop": {"exec": {"command": ["sh", "-c", "echo hook ends >> /order/log"]}}
     });
-    let main = with(noted("main"), json!({"lifecycle": hooks, "readinessProbe": {"exec": {"command": ["grep", "-q", "hook begins", "/order/log"]}, "periodSeconds": 1}}));
+    let main = with(
+        noted("main"),
+        json!({"lifecycle": hooks, "readinessProbe": {"exec": {"command": ["grep", "-q", "hook begins", "/order/log"]}, "periodSeconds": 1}}),
+    );
     let volumes = json!([{"name": "order", "hostPath": {"path": host}}]);
     let spec = json!({"initContainers": [side, first], "containers": [main], "volumes": volumes, "terminationGracePeriodSeconds": 20});
     let path = node.pod("order", spec);
@@ -140,13 +152,15 @@ async fn containers_begin_and_end_in_order() {
     let mut lines: Vec<&str> = lines.lines().collect();
     // The container and its postStart hook begin at the same time.
     lines[2..4].sort_unstable();
-    let expected =
-        ["side begins", "first runs", "hook begins", "main begins", "hook ends", "main ends", "side ends"];
+    let expected = ["side begins", "first runs", "hook begins", "main begins", "hook ends", "main ends", "side ends"];
     assert_eq!(lines, expected);
     assert!(node.said("Killing", "Stopping container main"));
 
     // A container that takes too much memory is killed for it; one that does not listen is killed in the end.
-    let eater = with(shell("main", "x=0123456789; while true; do x=$x$x; done"), json!({"resources": {"limits": {"memory": "16Mi"}}}));
+    let eater = with(
+        shell("main", "x=0123456789; while true; do x=$x$x; done"),
+        json!({"resources": {"limits": {"memory": "16Mi"}}}),
+    );
     let eater = node.pod("eater", json!({"restartPolicy": "Never", "containers": [eater]}));
     let pod = node.api.until(&eater, |pod| phase(pod) == "Failed").await;
     let end = &container(pod.as_ref(), "main")["state"]["terminated"];
@@ -154,7 +168,9 @@ async fn containers_begin_and_end_in_order() {
 
     let failing = with(shell("main", SLEEP), json!({"lifecycle": {"postStart": {"exec": {"command": ["false"]}}}}));
     let failing = node.pod("failing", json!({"containers": [failing]}));
-    node.api.until(&failing, |pod| container(pod, "main")["restartCount"].as_i64().is_some_and(|count| count > 0)).await;
+    node.api
+        .until(&failing, |pod| container(pod, "main")["restartCount"].as_i64().is_some_and(|count| count > 0))
+        .await;
     assert!(node.said("FailedPostStartHook", "PostStartHook failed"));
     kubelet.kill().await;
 }
@@ -168,11 +184,15 @@ async fn probes_over_the_network_decide_readiness() {
     let kubelet = node.kubelet();
     let serve = "mkdir /tmp/www; echo ok > /tmp/www/healthz; httpd -f -p 8080 -h /tmp/www";
     let ports = json!([{"containerPort": 8080, "name": "web"}]);
-    let probed = |probe: Value| with(shell("main", serve), json!({"ports": ports, "readinessProbe": with(probe, json!({"periodSeconds": 1}))}));
-    let http = node.pod("http", json!({"containers": [probed(json!({"httpGet": {"port": "web", "path": "/healthz"}}))]}));
+    let probed = |probe: Value| {
+        with(shell("main", serve), json!({"ports": ports, "readinessProbe": with(probe, json!({"periodSeconds": 1}))}))
+    };
+    let http =
+        node.pod("http", json!({"containers": [probed(json!({"httpGet": {"port": "web", "path": "/healthz"}}))]}));
     let tcp = node.pod("tcp", json!({"containers": [probed(json!({"tcpSocket": {"port": 8080}}))]}));
     let closed = node.pod("closed", json!({"containers": [probed(json!({"tcpSocket": {"port": 9}}))]}));
-    let missing = node.pod("missing", json!({"containers": [probed(json!({"httpGet": {"port": 8080, "path": "/nowhere"}}))]}));
+    let missing =
+        node.pod("missing", json!({"containers": [probed(json!({"httpGet": {"port": 8080, "path": "/nowhere"}}))]}));
     node.api.until(&http, is_ready).await;
     node.api.until(&tcp, is_ready).await;
     while !node.said("Unhealthy", "Readiness probe failed: dial tcp 10.244.9.")
@@ -197,7 +217,9 @@ async fn a_kubelet_killed_again_and_again_starts_each_container_once() {
     let node = Node::start().await;
     let names: Vec<String> = (0..4).map(|index| format!("p{index}")).collect();
     let scratch = json!([{"name": "scratch", "emptyDir": {"medium": "Memory"}}]);
-    let mounted = |name: &str, script: &str| with(shell(name, script), json!({"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]}));
+    let mounted = |name: &str, script: &str| {
+        with(shell(name, script), json!({"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]}))
+    };
     let paths: Vec<String> = names
         .iter()
         .map(|name| {

@@ -1,8 +1,8 @@
 //! Pods on a real containerd.
 
-use serde_json::{Value, json};
-use crate::support::{self, Node};
 use crate::support::views::{container, is_ready, phase, shell};
+use crate::support::{self, Node};
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pod_runs_is_adopted_and_leaves_nothing() {
@@ -21,7 +21,8 @@ async fn a_pod_runs_is_adopted_and_leaves_nothing() {
         "/api/v1/namespaces/default/configmaps/settings",
         json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "settings", "namespace": "default"}, "data": {"greeting": "hello"}}),
     );
-    let script = "trap 'exit 0' TERM; cat /config/greeting; echo; echo $GREETING $WHO > /scratch/out; sleep 100000 & wait";
+    let script =
+        "trap 'exit 0' TERM; cat /config/greeting; echo; echo $GREETING $WHO > /scratch/out; sleep 100000 & wait";
     let mut main = shell("main", script);
     main["env"] = json!([
         {"name": "GREETING", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "greeting"}}},
@@ -31,7 +32,8 @@ async fn a_pod_runs_is_adopted_and_leaves_nothing() {
         {"name": "config", "mountPath": "/config"}, {"name": "scratch", "mountPath": "/scratch"},
         {"name": "api", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true}
     ]);
-    main["readinessProbe"] = json!({"exec": {"command": ["grep", "-q", "hello web", "/scratch/out"]}, "periodSeconds": 1});
+    main["readinessProbe"] =
+        json!({"exec": {"command": ["grep", "-q", "hello web", "/scratch/out"]}, "periodSeconds": 1});
     let path = node.pod(
         "web",
         json!({
@@ -86,9 +88,12 @@ async fn containers_restart_back_off_and_end_as_their_policy_says() {
     }
     let node = Node::start().await;
     let kubelet = node.kubelet();
-    let crash = node.pod("crash", json!({"containers": [shell("main", "echo last words > /dev/termination-log; exit 3")]}));
-    let once = node.pod("once", json!({"restartPolicy": "Never", "containers": [shell("a", "exit 0"), shell("b", "exit 0")]}));
-    let fail = node.pod("fail", json!({"restartPolicy": "Never", "containers": [shell("a", "echo to the log; exit 7")]}));
+    let crash =
+        node.pod("crash", json!({"containers": [shell("main", "echo last words > /dev/termination-log; exit 3")]}));
+    let once =
+        node.pod("once", json!({"restartPolicy": "Never", "containers": [shell("a", "exit 0"), shell("b", "exit 0")]}));
+    let fail =
+        node.pod("fail", json!({"restartPolicy": "Never", "containers": [shell("a", "echo to the log; exit 7")]}));
     let mut sick = shell("main", "sleep 100000");
     sick["livenessProbe"] = json!({"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1});
     let sick = node.pod("sick", json!({"containers": [sick]}));
@@ -122,7 +127,12 @@ async fn containers_restart_back_off_and_end_as_their_policy_says() {
     let status = container(pod.as_ref(), "main");
     assert_eq!(status["lastState"]["terminated"]["exitCode"], 3);
     assert_eq!(status["lastState"]["terminated"]["message"], "last words\n");
-    assert!(status["state"]["waiting"]["message"].as_str().unwrap().starts_with("back-off 10s restarting failed container=main pod=crash_default("));
+    assert!(
+        status["state"]["waiting"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("back-off 10s restarting failed container=main pod=crash_default(")
+    );
     assert_eq!(phase(pod.as_ref()), "Running");
     node.api.until(&absent, waiting("ErrImageNeverPull")).await;
     node.api.until(&misnamed, waiting("InvalidImageName")).await;
@@ -137,7 +147,9 @@ async fn containers_restart_back_off_and_end_as_their_policy_says() {
     node.api.until(&sick, |pod| container(pod, "main")["restartCount"].as_i64().is_some_and(|count| count > 0)).await;
     let events = node.api.list("/api/v1/namespaces/default/events");
     let said = |reason: &str, text: &str| {
-        events.iter().any(|event| event["reason"] == reason && event["message"].as_str().unwrap_or_default().contains(text))
+        events
+            .iter()
+            .any(|event| event["reason"] == reason && event["message"].as_str().unwrap_or_default().contains(text))
     };
     assert!(said("Killing", "Container main failed liveness probe, will be restarted"));
     assert!(said("Unhealthy", "Liveness probe failed: "));

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use corvette_component::tasks::Tasks;
 use etcd_client::{
-    Certificate, Client, Compare, CompareOp, ConnectOptions, DeleteOptions, GetOptions, GetResponse, Identity, KvClient,
-    PutOptions, TlsOptions, Txn, TxnOp, TxnOpResponse,
+    Certificate, Client, Compare, CompareOp, ConnectOptions, DeleteOptions, GetOptions, GetResponse, Identity,
+    KvClient, PutOptions, TlsOptions, Txn, TxnOp, TxnOpResponse,
 };
 use tokio::time::{Instant, timeout};
 

@@ -71,10 +71,8 @@ impl Watcher {
             let first = stream.message().await?;
             Ok((stream, first))
         };
-        let (stream, first) = shared
-            .call("watch", open)
-            .await?
-            .map_err(|error| fault::error(error, "watch", &shared.place))?;
+        let (stream, first) =
+            shared.call("watch", open).await?.map_err(|error| fault::error(error, "watch", &shared.place))?;
         self.stream = Some(stream);
         // The first answer only says that the watch exists, or that it cannot; batches come after it.
         match first {

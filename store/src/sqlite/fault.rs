@@ -50,9 +50,7 @@ fn classify(error: rusqlite::Error, place: &str) -> Error {
             rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::Utf8Error(..) => {
-                Error::Corrupt { place: place.to_owned(), detail: error.to_string() }
-            }
+            | rusqlite::Error::Utf8Error(..) => Error::Corrupt { place: place.to_owned(), detail: error.to_string() },
             error => Error::unavailable(place, error),
         },
     }

@@ -49,9 +49,8 @@ pub(super) fn latest(connection: &Connection, key: &str) -> Sql<Option<KeyValue>
     let mut statement = connection.prepare_cached(
         "SELECT value, create_revision, revision, deleted FROM log WHERE key = ?1 ORDER BY revision DESC LIMIT 1",
     )?;
-    let found = statement
-        .query_row([key], |row| Ok((row.get::<_, bool>(3)?, key_value(key.into(), row)?)))
-        .optional()?;
+    let found =
+        statement.query_row([key], |row| Ok((row.get::<_, bool>(3)?, key_value(key.into(), row)?))).optional()?;
     Ok(found.and_then(|(deleted, kv)| (!deleted).then_some(kv)))
 }
 
@@ -61,9 +60,8 @@ fn key_value(key: Arc<str>, row: &Row<'_>) -> Sql<KeyValue> {
 
 fn blob(row: &Row<'_>, column: usize) -> Sql<Bytes> {
     let value = row.get_ref(column)?;
-    let bytes = value
-        .as_blob()
-        .map_err(|_| rusqlite::Error::InvalidColumnType(column, "value".into(), value.data_type()))?;
+    let bytes =
+        value.as_blob().map_err(|_| rusqlite::Error::InvalidColumnType(column, "value".into(), value.data_type()))?;
     Ok(Bytes::copy_from_slice(bytes))
 }
 
@@ -120,7 +118,8 @@ pub(super) fn list(connection: &Connection, range: &KeyRange, at: Revision, limi
         "SELECT key, max(revision), deleted FROM log INDEXED BY log_key
          WHERE key >= ?1 AND key < ?2 AND revision <= ?3 GROUP BY key ORDER BY key",
     )?;
-    let mut value = connection.prepare_cached("SELECT value, create_revision, revision FROM log WHERE revision = ?1")?;
+    let mut value =
+        connection.prepare_cached("SELECT value, create_revision, revision FROM log WHERE revision = ?1")?;
     let mut listed = Listed { items: Vec::new(), remaining: 0 };
     let mut rows = keys.query(params![range.start, upper(range), at])?;
     while let Some(row) = rows.next()? {
@@ -160,9 +159,7 @@ fn event(row: &Row<'_>) -> Sql<Event> {
     let key: Arc<str> = row.get(4)?;
     let mut kv = key_value(key.clone(), row)?;
     let previous = match row.get::<_, Option<Revision>>(7)? {
-        Some(mod_revision) => {
-            Some(KeyValue { key, value: blob(row, 5)?, create_revision: row.get(6)?, mod_revision })
-        }
+        Some(mod_revision) => Some(KeyValue { key, value: blob(row, 5)?, create_revision: row.get(6)?, mod_revision }),
         None => None,
     };
     let kind = if row.get(3)? { EventKind::Delete } else { EventKind::Put };
@@ -185,7 +182,8 @@ pub(super) struct Lease {
 /// Reads all leases, those of replaced revisions too.
 pub(super) fn leases(connection: &Connection) -> Sql<Vec<Lease>> {
     let mut statement = connection.prepare("SELECT expires, revision, key FROM log WHERE expires IS NOT NULL")?;
-    let rows = statement.query_map([], |row| Ok(Lease { expires: row.get(0)?, revision: row.get(1)?, key: row.get(2)? }))?;
+    let rows =
+        statement.query_map([], |row| Ok(Lease { expires: row.get(0)?, revision: row.get(1)?, key: row.get(2)? }))?;
     rows.collect()
 }
 

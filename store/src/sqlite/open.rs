@@ -63,11 +63,15 @@ fn set_up(connection: &Connection, place: &str) -> Result<(), Fault> {
         return Err(unusable(format!("{place} is another program's database: use another data directory")));
     }
     if layout > LAYOUT {
-        return Err(unusable(format!("{place} was written by a newer version (layout {layout}, this one knows {LAYOUT})")));
+        return Err(unusable(format!(
+            "{place} was written by a newer version (layout {layout}, this one knows {LAYOUT})"
+        )));
     }
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
-        return Err(unusable(format!("{place} is on a file system without shared memory, which write-ahead logging needs")));
+        return Err(unusable(format!(
+            "{place} is on a file system without shared memory, which write-ahead logging needs"
+        )));
     }
     // FULL syncs the log before a commit returns: that is the durability promise.
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -22,11 +22,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            retain: RETAIN,
-            retain_revisions: RETAIN_REVISIONS,
-            max_value: crate::MAX_VALUE,
-            clock: clock::system(),
-        }
+        Self { retain: RETAIN, retain_revisions: RETAIN_REVISIONS, max_value: crate::MAX_VALUE, clock: clock::system() }
     }
 }

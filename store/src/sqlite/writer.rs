@@ -29,10 +29,7 @@ pub(super) enum Request {
     /// Delete the keys whose time is over.
     Expire,
     /// Forget some history; answers whether all up to `through` is gone.
-    Compact {
-        through: Revision,
-        reply: oneshot::Sender<Result<bool>>,
-    },
+    Compact { through: Revision, reply: oneshot::Sender<Result<bool>> },
     /// End; answers when the file is closed.
     Close(oneshot::Sender<()>),
 }
@@ -162,7 +159,8 @@ impl Writer {
     fn try_transact<T>(&mut self, work: impl FnOnce(&mut Batch<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let now = self.clock.now().as_millisecond();
-        let mut batch = Batch { connection: &transaction, now, head: self.head, events: Vec::new(), leases: Vec::new() };
+        let mut batch =
+            Batch { connection: &transaction, now, head: self.head, events: Vec::new(), leases: Vec::new() };
         let value = work(&mut batch)?;
         let Batch { head, events, leases, .. } = batch;
         if events.is_empty() {

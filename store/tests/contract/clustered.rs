@@ -73,8 +73,10 @@ async fn an_etcd_that_is_not_there_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_prefixes_do_not_see_each_other() {
     let server = EtcdServer::start();
-    let (one, two) =
-        (connect(&server, |options| options.prefix = "/one".into()).await, connect(&server, |options| options.prefix = "/two".into()).await);
+    let (one, two) = (
+        connect(&server, |options| options.prefix = "/one".into()).await,
+        connect(&server, |options| options.prefix = "/two".into()).await,
+    );
     let (start, _) = done(&one, "/r/a", Expect::Absent, put("1")).await;
     let mut watch = two.watch("/r/", start).await.unwrap();
     let (other, _) = done(&two, "/r/a", Expect::Absent, put("2")).await;

@@ -150,7 +150,11 @@ pub async fn conflict(store: &dyn Store, key: &str, expect: Expect, change: Chan
 }
 
 /// Reads a watch until `enough`, checking its promises on the way.
-pub async fn read_until(watch: &mut Watch, after: Revision, mut enough: impl FnMut(&[Event], Revision) -> bool) -> Vec<Event> {
+pub async fn read_until(
+    watch: &mut Watch,
+    after: Revision,
+    mut enough: impl FnMut(&[Event], Revision) -> bool,
+) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     let mut reached = after;
     while !enough(&events, reached) {

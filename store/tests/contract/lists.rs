@@ -101,7 +101,10 @@ pub async fn compacted_and_future_revisions_are_refused(fixture: &Fixture) {
         assert_eq!((page.items.len(), &page.items[0].value[..]), (1, value.as_bytes()));
     }
     let error = store.list(at(first)).await.unwrap_err();
-    assert!(matches!(error, Error::Compacted { requested, oldest } if requested == first && oldest >= middle), "{error}");
+    assert!(
+        matches!(error, Error::Compacted { requested, oldest } if requested == first && oldest >= middle),
+        "{error}"
+    );
     let future = Revision(last.0 + 100);
     let error = store.list(at(future)).await.unwrap_err();
     assert!(matches!(error, Error::FutureRevision { current, .. } if current == last), "{error}");

@@ -32,7 +32,8 @@ enum Expected {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let expect = || prop_oneof![Just(Expected::Any), Just(Expected::Absent), Just(Expected::Newest), Just(Expected::Stale)];
+    let expect =
+        || prop_oneof![Just(Expected::Any), Just(Expected::Absent), Just(Expected::Newest), Just(Expected::Stale)];
     let (key, prefix) = (0..KEYS.len(), 0..PREFIXES.len());
     prop_oneof![
         8 => (key.clone(), expect()).prop_map(|(key, expect)| Op::Put { key, expect }),
@@ -143,7 +144,8 @@ impl Run {
     }
 
     async fn list(&self, prefix: &str, revision: Revision, limit: usize) {
-        let mut options = ListOptions { prefix: prefix.into(), limit, revision: Some(revision), ..ListOptions::default() };
+        let mut options =
+            ListOptions { prefix: prefix.into(), limit, revision: Some(revision), ..ListOptions::default() };
         let Some(state) = self.model.states.get(usize::try_from(revision.0).unwrap()) else {
             assert!(matches!(self.store.list(options).await, Err(Error::FutureRevision { .. })));
             return;
@@ -152,7 +154,8 @@ impl Run {
             assert!(matches!(self.store.list(options).await, Err(Error::Compacted { .. })));
             return;
         }
-        let expected: Vec<&KeyValue> = state.range(prefix.to_owned()..).map(|(_, kv)| kv).filter(|kv| kv.key.starts_with(prefix)).collect();
+        let expected: Vec<&KeyValue> =
+            state.range(prefix.to_owned()..).map(|(_, kv)| kv).filter(|kv| kv.key.starts_with(prefix)).collect();
         let mut seen = Vec::new();
         loop {
             let page = self.store.list(options.clone()).await.unwrap();
@@ -198,7 +201,9 @@ impl Run {
             }
             Op::Delete { key, expect } => self.txn(*key, expect, Change::Delete).await,
             Op::Compact { share } => self.compact(self.model.revision(*share)).await,
-            Op::List { prefix, share, limit } => self.list(PREFIXES[*prefix], self.model.revision(*share), *limit).await,
+            Op::List { prefix, share, limit } => {
+                self.list(PREFIXES[*prefix], self.model.revision(*share), *limit).await
+            }
             Op::Watch { prefix, share } => self.watch(PREFIXES[*prefix], self.model.revision(*share)).await,
             Op::Reopen => {
                 self.store.close().await;

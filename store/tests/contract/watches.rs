@@ -33,8 +33,7 @@ pub async fn a_delete_carries_the_last_value(fixture: &Fixture) {
         create_revision: created,
         mod_revision,
     };
-    let expected =
-        Event { kind: EventKind::Delete, kv: kv(deleted), previous: Some(kv(created)), is_create: false };
+    let expected = Event { kind: EventKind::Delete, kv: kv(deleted), previous: Some(kv(created)), is_create: false };
     assert_eq!(read_through(&mut live, created, deleted).await, std::slice::from_ref(&expected));
     assert_eq!(read_through(&mut replay, created, deleted).await, [expected]);
 }

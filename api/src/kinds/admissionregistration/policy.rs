@@ -178,7 +178,9 @@ mod tests {
         check(
             &MutatingAdmissionPolicy,
             json!({"spec": {"matchConstraints": constraints, "reinvocationPolicy": "Never", "mutations": [{"patchType": "X"}]}}),
-            &["spec.mutations[0].patchType: Unsupported value: \"X\": supported values: \"ApplyConfiguration\", \"JSONPatch\""],
+            &[
+                "spec.mutations[0].patchType: Unsupported value: \"X\": supported values: \"ApplyConfiguration\", \"JSONPatch\"",
+            ],
         );
     }
 

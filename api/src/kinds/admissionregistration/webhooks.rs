@@ -113,7 +113,9 @@ pub fn client_config(config: &At<'_>, errs: &mut Errors) {
             }
         }
         (false, true) => {
-            for (field, detail) in [("name", "service name is required"), ("namespace", "service namespace is required")] {
+            for (field, detail) in
+                [("name", "service name is required"), ("namespace", "service namespace is required")]
+            {
                 if service.child(field).is_empty() {
                     errs.required_because(&service.child(field), detail);
                 }

@@ -33,7 +33,9 @@ impl Strategy for CustomResourceDefinition {
         fill(spec, "conversion", json!({"strategy": "None"}));
         within(spec, "conversion", |conversion| {
             fill_zero(conversion, "strategy", "None");
-            within(conversion, "webhook", |w| within(w, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443))));
+            within(conversion, "webhook", |w| {
+                within(w, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443)))
+            });
         });
     }
 
@@ -45,13 +47,18 @@ impl Strategy for CustomResourceDefinition {
             .filter(|v| is_true(v, "/storage"))
             .filter_map(|v| v.get("name").cloned())
             .collect();
-        set(obj, "status", json!({"storedVersions": stored, "conditions": null, "acceptedNames": {"kind": "", "plural": ""}}));
+        set(
+            obj,
+            "status",
+            json!({"storedVersions": stored, "conditions": null, "acceptedNames": {"kind": "", "plural": ""}}),
+        );
     }
 
     fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
         keep_status(new, old);
         advance(new, old);
-        let storage = list(new, "/spec/versions").iter().find(|v| is_true(v, "/storage")).and_then(|v| v.get("name")).cloned();
+        let storage =
+            list(new, "/spec/versions").iter().find(|v| is_true(v, "/storage")).and_then(|v| v.get("name")).cloned();
         if let Some(name) = storage
             && let Some(status) = ensure(new, "status")
         {
@@ -87,8 +94,9 @@ impl Strategy for CustomResourceDefinition {
         let mut errs = self.validate(new);
         let spec = At::root(new).child("spec");
         immutable(&spec.child("group"), old.pointer("/spec/group"), &mut errs);
-        let established =
-            list(old, "/status/conditions").iter().any(|c| text(c, "/type") == "Established" && text(c, "/status") == "True");
+        let established = list(old, "/status/conditions")
+            .iter()
+            .any(|c| text(c, "/type") == "Established" && text(c, "/status") == "True");
         if established {
             immutable(&spec.child("scope"), old.pointer("/spec/scope"), &mut errs);
             for field in ["kind", "plural"] {
@@ -283,7 +291,10 @@ mod tests {
     fn names_are_derived_and_stored_versions_noted() {
         let mut obj = defaulted(&CustomResourceDefinition, crd());
         CustomResourceDefinition.prepare_create(&context(), &mut obj);
-        assert_eq!(obj["spec"]["names"], json!({"plural": "foos", "kind": "Foo", "singular": "foo", "listKind": "FooList"}));
+        assert_eq!(
+            obj["spec"]["names"],
+            json!({"plural": "foos", "kind": "Foo", "singular": "foo", "listKind": "FooList"})
+        );
         assert_eq!(obj["status"]["storedVersions"], json!(["v1"]));
     }
 
@@ -293,7 +304,8 @@ mod tests {
         let mut bad = crd();
         bad["metadata"]["name"] = json!("x");
         let schema = json!({"properties": {"l": {"type": "array"}, "spec": {}}, "type": "object"});
-        bad["spec"]["versions"] = json!([{"name": "v1", "schema": {"openAPIV3Schema": schema}, "served": true, "storage": false}]);
+        bad["spec"]["versions"] =
+            json!([{"name": "v1", "schema": {"openAPIV3Schema": schema}, "served": true, "storage": false}]);
         check(
             &CustomResourceDefinition,
             bad,

@@ -86,7 +86,11 @@ fn service(spec: &At<'_>, errs: &mut Errors) {
     let insecure = spec.child("insecureSkipTLSVerify");
     if !service.exists() {
         if !spec.child("caBundle").is_empty() {
-            errs.invalid_value(&spec.child("caBundle"), format!("{} bytes", spec.child("caBundle").len()), "local APIServices may not have a caBundle");
+            errs.invalid_value(
+                &spec.child("caBundle"),
+                format!("{} bytes", spec.child("caBundle").len()),
+                "local APIServices may not have a caBundle",
+            );
         }
         if insecure.is_true() {
             errs.invalid(&insecure, "local APIServices may not have insecureSkipTLSVerify");

@@ -115,7 +115,14 @@ impl Strategy for CertificateSigningRequest {
             "" => NONE,
             signer => signer,
         };
-        vec![name(obj), age(obj, now), signer.into(), text(obj, "/spec/username").into(), wanted.into(), condition(obj).into()]
+        vec![
+            name(obj),
+            age(obj, now),
+            signer.into(),
+            text(obj, "/spec/username").into(),
+            wanted.into(),
+            condition(obj).into(),
+        ]
     }
 
     fn selectable_names(&self) -> &'static [&'static str] {

@@ -95,7 +95,9 @@ mod tests {
         check(
             &ClusterTrustBundle,
             json!({"metadata": {"name": "c"}, "spec": {"signerName": "a.io/b", "trustBundle": "x"}}),
-            &["metadata.name: Invalid value: \"c\": ClusterTrustBundle for signerName a.io/b must be named with prefix a.io:b:"],
+            &[
+                "metadata.name: Invalid value: \"c\": ClusterTrustBundle for signerName a.io/b must be named with prefix a.io:b:",
+            ],
         );
     }
 }

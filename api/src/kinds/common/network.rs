@@ -121,13 +121,20 @@ mod tests {
     #[test]
     fn addresses() {
         assert!(ip("10.0.0.1").is_ok() && ip("::1").is_ok() && ip("10.0.0").is_err());
-        assert!(cidr("10.0.0.0/8").is_ok() && cidr("10.0.0.0/33").is_err() && cidr("fd00::/64").is_ok() && cidr("x").is_err());
+        assert!(
+            cidr("10.0.0.0/8").is_ok()
+                && cidr("10.0.0.0/33").is_err()
+                && cidr("fd00::/64").is_ok()
+                && cidr("x").is_err()
+        );
         assert_eq!((family("10.0.0.0/8"), family("::1"), family("")), (Some("IPv4"), Some("IPv6"), None));
     }
 
     #[test]
     fn special_addresses_are_refused() {
-        for (text, bad) in [("127.0.0.1", 1), ("0.0.0.0", 1), ("169.254.1.1", 1), ("224.0.0.9", 1), ("10.1.1.1", 0), ("ff02::1", 1)] {
+        for (text, bad) in
+            [("127.0.0.1", 1), ("0.0.0.0", 1), ("169.254.1.1", 1), ("224.0.0.9", 1), ("10.1.1.1", 0), ("ff02::1", 1)]
+        {
             let value = serde_json::Value::from(text);
             let mut errs = Errors::new();
             no_special_ip(&At::root(&value), &mut errs);

@@ -68,6 +68,10 @@ mod tests {
                 "spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0",
             ],
         );
-        check_cells(&Lease, &json!({"metadata": {"name": "l"}, "spec": {"holderIdentity": "h"}}), &["l", "h", "<unknown>"]);
+        check_cells(
+            &Lease,
+            &json!({"metadata": {"name": "l"}, "spec": {"holderIdentity": "h"}}),
+            &["l", "h", "<unknown>"],
+        );
     }
 }

@@ -72,7 +72,9 @@ mod tests {
         check(
             &ConfigMap,
             json!({"data": {"": "x"}}),
-            &["data[]: Invalid value: \"\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"],
+            &[
+                "data[]: Invalid value: \"\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+            ],
         );
         let big = "x".repeat(data::MAX_BYTES + 1);
         check(&ConfigMap, json!({"data": {"a": big}}), &[": Too long: may not be more than 1048576 bytes"]);

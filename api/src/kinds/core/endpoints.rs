@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
+use crate::kinds::common::cells::shortened;
 use crate::kinds::common::network;
 use crate::kinds::common::values::{each, fill_zero, int, list, text};
-use crate::kinds::common::cells::shortened;
 use crate::kinds::printing::{NONE, age, name};
 use crate::kinds::{Column, Strategy};
 use crate::names;
@@ -25,7 +25,8 @@ impl Strategy for Endpoints {
     fn validate(&self, obj: &Value) -> Errors {
         let mut errs = Errors::new();
         for subset in At::root(obj).child("subsets").items() {
-            let (ready, unready, ports) = (subset.child("addresses"), subset.child("notReadyAddresses"), subset.child("ports"));
+            let (ready, unready, ports) =
+                (subset.child("addresses"), subset.child("notReadyAddresses"), subset.child("ports"));
             if ready.is_empty() && unready.is_empty() {
                 errs.required_because(&subset, "must specify `addresses` or `notReadyAddresses`");
             }

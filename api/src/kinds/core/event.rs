@@ -121,7 +121,9 @@ impl Strategy for Event {
     fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
         let value = |name: &str| -> &'a str {
             match name.split_once('.') {
-                Some((_, field)) => obj.get("involvedObject").and_then(|o| o.get(field)).and_then(Value::as_str).unwrap_or_default(),
+                Some((_, field)) => {
+                    obj.get("involvedObject").and_then(|o| o.get(field)).and_then(Value::as_str).unwrap_or_default()
+                }
                 None => match name {
                     "source" => pick(text(obj, "/source/component"), text(obj, "/reportingComponent")),
                     "reportingController" => text(obj, "/reportingComponent"),

@@ -93,7 +93,10 @@ fn item(limit: &At<'_>, kind: &str, errs: &mut Errors) {
     }
     let storage = |field: &'static str| limit.child(field).key("storage").exists();
     if kind == "PersistentVolumeClaim" && !storage("min") && !storage("max") {
-        errs.required_because(&limit.child("limits"), "either minimum or maximum storage value is required, but neither was provided");
+        errs.required_because(
+            &limit.child("limits"),
+            "either minimum or maximum storage value is required, but neither was provided",
+        );
     }
     for key in keys {
         order(limit, key, errs);
@@ -136,7 +139,10 @@ mod tests {
     #[test]
     fn containers_get_defaults_from_the_bounds() {
         assert_eq!(
-            defaulted(&LimitRange, json!({"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}, "min": {"memory": "1Mi"}}]}})),
+            defaulted(
+                &LimitRange,
+                json!({"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}, "min": {"memory": "1Mi"}}]}})
+            ),
             json!({"spec": {"limits": [{
                 "type": "Container", "max": {"cpu": "2"}, "min": {"memory": "1Mi"}, "default": {"cpu": "2"},
                 "defaultRequest": {"cpu": "2", "memory": "1Mi"},

@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn phases_follow_the_deletion() {
-        let phase = |obj: Value| Namespace.validate_status_update(&obj, &obj).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let phase = |obj: Value| {
+            Namespace.validate_status_update(&obj, &obj).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
         assert!(phase(json!({"status": {"phase": "Active"}})).is_empty());
         assert_eq!(
             phase(json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Active"}})),
@@ -127,7 +129,9 @@ mod tests {
         check(
             &Namespace,
             json!({"metadata": {"name": "a"}, "spec": {"finalizers": ["foo"]}}),
-            &["spec.finalizers[0]: Invalid value: \"foo\": name is neither a standard finalizer name nor is it fully qualified"],
+            &[
+                "spec.finalizers[0]: Invalid value: \"foo\": name is neither a standard finalizer name nor is it fully qualified",
+            ],
         );
     }
 }

@@ -85,7 +85,10 @@ impl Strategy for Node {
             errs.forbidden(&spec.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
         }
         if !is_zero(stored.get("providerID")) && spec.child("providerID").text() != text(stored, "/providerID") {
-            errs.forbidden(&spec.child("providerID"), "node updates may not change providerID except from \"\" to valid");
+            errs.forbidden(
+                &spec.child("providerID"),
+                "node updates may not change providerID except from \"\" to valid",
+            );
         }
         if !same(Some(&fixed(spec.value)), Some(&fixed(Some(stored)))) {
             errs.forbidden(
@@ -162,7 +165,10 @@ fn taints(at: &At<'_>, errs: &mut Errors) {
 /// The part of a spec that no update may change.
 fn fixed(spec: Option<&Value>) -> Value {
     let fields = spec.and_then(Value::as_object).into_iter().flatten();
-    fields.filter(|(k, v)| !MUTABLE.contains(&k.as_str()) && !is_zero(Some(v))).map(|(k, v)| (k.clone(), v.clone())).collect()
+    fields
+        .filter(|(k, v)| !MUTABLE.contains(&k.as_str()) && !is_zero(Some(v)))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 fn status(obj: &Value) -> String {
@@ -250,7 +256,15 @@ mod tests {
                 },
             }),
             &[
-                "n", "Ready,SchedulingDisabled", "a,control-plane", "<unknown>", "v1.36.0", "10.0.0.1", "<none>", "Debian", "6",
+                "n",
+                "Ready,SchedulingDisabled",
+                "a,control-plane",
+                "<unknown>",
+                "v1.36.0",
+                "10.0.0.1",
+                "<none>",
+                "Debian",
+                "6",
                 "containerd://1",
             ],
         );

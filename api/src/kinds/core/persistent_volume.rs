@@ -115,7 +115,10 @@ impl Strategy for PersistentVolume {
         let spec = At::root(new).child("spec");
         let stored = old.get("spec").unwrap_or(&Value::Null);
         if SOURCES.iter().any(|s| !same(spec.child(*s).value, stored.get(s))) {
-            errs.forbidden(&spec.child("persistentvolumesource"), "spec.persistentvolumesource is immutable after creation");
+            errs.forbidden(
+                &spec.child("persistentvolumesource"),
+                "spec.persistentvolumesource is immutable after creation",
+            );
         }
         let mode = spec.child("volumeMode");
         if !same(mode.value, stored.get("volumeMode")) {
@@ -162,8 +165,12 @@ fn source(spec: &At<'_>, errs: &mut Errors) {
         if path.text().split('/').any(|part| part == "..") {
             errs.invalid(&path, "must not contain '..'");
         }
-        if path.text() == "/" && text(spec.value.unwrap_or(&Value::Null), "/persistentVolumeReclaimPolicy") == "Recycle" {
-            errs.forbidden(&spec.child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'");
+        if path.text() == "/" && text(spec.value.unwrap_or(&Value::Null), "/persistentVolumeReclaimPolicy") == "Recycle"
+        {
+            errs.forbidden(
+                &spec.child("persistentVolumeReclaimPolicy"),
+                "may not be 'recycle' for a hostPath mount of '/'",
+            );
         }
     }
     let local = spec.child("local");

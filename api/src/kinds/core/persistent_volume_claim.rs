@@ -77,7 +77,10 @@ impl Strategy for PersistentVolumeClaim {
                     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
                 );
             } else if now < before {
-                errs.forbidden(&spec.child("resources").child("requests").child("storage"), "field can not be less than status.capacity");
+                errs.forbidden(
+                    &spec.child("resources").child("requests").child("storage"),
+                    "field can not be less than status.capacity",
+                );
             }
         }
         errs
@@ -117,7 +120,8 @@ fn mirror_reference(spec: &mut Value) {
     let Some(reference) = spec.get("dataSourceRef").filter(|r| !is_zero(Some(r))) else { return };
     let group = text(reference, "/apiGroup");
     let kind = text(reference, "/kind");
-    let known = (group.is_empty() && kind == "PersistentVolumeClaim") || (group == "snapshot.storage.k8s.io" && kind == "VolumeSnapshot");
+    let known = (group.is_empty() && kind == "PersistentVolumeClaim")
+        || (group == "snapshot.storage.k8s.io" && kind == "VolumeSnapshot");
     if known && text(reference, "/namespace").is_empty() {
         let reference = reference.clone();
         set(spec, "dataSource", reference);
@@ -151,7 +155,9 @@ pub fn validate_spec(spec: &At<'_>, errs: &mut Errors) {
         if source.exists() {
             source.child("name").require(errs);
             source.child("kind").require(errs);
-            if source.child("apiGroup").is_empty() && !["", "PersistentVolumeClaim"].contains(&source.child("kind").text()) {
+            if source.child("apiGroup").is_empty()
+                && !["", "PersistentVolumeClaim"].contains(&source.child("kind").text())
+            {
                 errs.invalid(&source, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
             }
         }
@@ -180,7 +186,10 @@ mod tests {
     #[test]
     fn defaults() {
         let obj = defaulted(&PersistentVolumeClaim, claim("1Gi"));
-        assert_eq!((obj["spec"]["volumeMode"].clone(), obj["status"]["phase"].clone()), (json!("Filesystem"), json!("Pending")));
+        assert_eq!(
+            (obj["spec"]["volumeMode"].clone(), obj["status"]["phase"].clone()),
+            (json!("Filesystem"), json!("Pending"))
+        );
     }
 
     #[test]
@@ -198,7 +207,9 @@ mod tests {
             &PersistentVolumeClaim,
             claim("1Gi"),
             claim("2Gi"),
-            &["spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"],
+            &[
+                "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+            ],
         );
         let mut bound = claim("1Gi");
         bound["status"] = json!({"phase": "Bound"});
@@ -209,7 +220,8 @@ mod tests {
     fn cells() {
         let mut obj = claim("1Gi");
         obj["spec"]["volumeName"] = json!("v");
-        obj["status"] = json!({"phase": "Bound", "capacity": {"storage": "2Gi"}, "accessModes": ["ReadOnlyMany", "ReadWriteOnce"]});
+        obj["status"] =
+            json!({"phase": "Bound", "capacity": {"storage": "2Gi"}, "accessModes": ["ReadOnlyMany", "ReadWriteOnce"]});
         check_cells(
             &PersistentVolumeClaim,
             &obj,

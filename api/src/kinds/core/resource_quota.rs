@@ -109,7 +109,10 @@ fn selector(at: &At<'_>, errs: &mut Errors) {
     }
     match operator.text() {
         "In" | "NotIn" if values.is_empty() => {
-            errs.required_because(&values, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector");
+            errs.required_because(
+                &values,
+                "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+            );
         }
         "Exists" | "DoesNotExist" if !values.is_empty() => {
             errs.invalid(&values, "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector");

@@ -99,7 +99,8 @@ fn keys_of_type(obj: &Value, at: &At<'_>, errs: &mut Errors) {
     };
     match text(obj, "/type") {
         "kubernetes.io/service-account-token" => {
-            let annotation = At::root(obj).child("metadata").child("annotations").key("kubernetes.io/service-account.name");
+            let annotation =
+                At::root(obj).child("metadata").child("annotations").key("kubernetes.io/service-account.name");
             annotation.require(errs);
         }
         "kubernetes.io/dockercfg" => json_key(at, ".dockercfg", errs),

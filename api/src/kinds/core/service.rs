@@ -10,7 +10,9 @@ use super::service_validation;
 use crate::field::Errors;
 use crate::kinds::common::generation::{carry, drop_status};
 use crate::kinds::common::network::family;
-use crate::kinds::common::values::{each, ensure, fill, fill_zero, is_unset, is_zero, list, remove, same, set, text, within};
+use crate::kinds::common::values::{
+    each, ensure, fill, fill_zero, is_unset, is_zero, list, remove, same, set, text, within,
+};
 use crate::kinds::printing::{NONE, age, labels, name};
 use crate::kinds::{Column, Context, Strategy};
 use crate::names;
@@ -185,7 +187,8 @@ fn default_families(spec: &mut Value) {
     if !is_zero(spec.get("ipFamilies")) {
         return;
     }
-    let mut families: Vec<Value> = list(spec, "/clusterIPs").iter().filter_map(|a| family(a.as_str()?)).map(Into::into).collect();
+    let mut families: Vec<Value> =
+        list(spec, "/clusterIPs").iter().filter_map(|a| family(a.as_str()?)).map(Into::into).collect();
     if families.is_empty() {
         families.push("IPv4".into());
     }

@@ -60,7 +60,9 @@ pub fn validate_update(new: &Value, old: &Value) -> Errors {
             match now.array().first() {
                 Some(kept) if kept == first => {}
                 Some(_) => errs.invalid_value(&now.path.index(0), now.value.cloned(), "may not change once set"),
-                None => errs.invalid_value(&now.path.index(0), now.value.cloned(), "primary clusterIP can not be unset"),
+                None => {
+                    errs.invalid_value(&now.path.index(0), now.value.cloned(), "primary clusterIP can not be unset")
+                }
             }
         }
     }
@@ -195,7 +197,9 @@ fn affinity(spec: &At<'_>, errs: &mut Errors) {
             match seconds.i64() {
                 None => errs.required_because(&config, "when session affinity type is ClientIP"),
                 Some(1..=MAX_AFFINITY_SECONDS) => {}
-                Some(_) => errs.invalid(&seconds, format!("must be greater than 0 and less than {MAX_AFFINITY_SECONDS}")),
+                Some(_) => {
+                    errs.invalid(&seconds, format!("must be greater than 0 and less than {MAX_AFFINITY_SECONDS}"))
+                }
             }
         }
         "None" if config.exists() => errs.forbidden(&config, "must not be set when session affinity is None"),
@@ -286,7 +290,10 @@ fn traffic(spec: &At<'_>, value: &Value, errs: &mut Errors) {
         if needs_health_check_port(value) {
             network::port(&health, errs);
         } else {
-            errs.invalid(&health, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'");
+            errs.invalid(
+                &health,
+                "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+            );
         }
     }
     let internal = spec.child("internalTrafficPolicy");
@@ -341,12 +348,16 @@ mod tests {
         check(
             &Service,
             json!({"spec": {"type": "Foo", "ports": [{"port": 1}]}}),
-            &["spec.type: Unsupported value: \"Foo\": supported values: \"ClusterIP\", \"ExternalName\", \"LoadBalancer\", \"NodePort\""],
+            &[
+                "spec.type: Unsupported value: \"Foo\": supported values: \"ClusterIP\", \"ExternalName\", \"LoadBalancer\", \"NodePort\"",
+            ],
         );
         check(
             &Service,
             json!({"spec": {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 0}}, "ports": [{"port": 1}]}}),
-            &["spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400"],
+            &[
+                "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400",
+            ],
         );
     }
 

@@ -184,7 +184,11 @@ mod tests {
 
     #[test]
     fn addresses_and_ports() {
-        check(&EndpointSlice, json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]}), &[]);
+        check(
+            &EndpointSlice,
+            json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]}),
+            &[],
+        );
         check(
             &EndpointSlice,
             json!({"addressType": "IPv4", "endpoints": [{"addresses": []}, {"addresses": ["::1"]}], "ports": [{}, {"protocol": "X"}]}),

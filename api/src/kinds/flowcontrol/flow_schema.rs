@@ -122,7 +122,10 @@ fn validate_rule(rule: &At<'_>, errs: &mut Errors) {
             one.child(field).require(errs);
         }
         if one.child("namespaces").is_empty() && !one.child("clusterScope").is_true() {
-            errs.required_because(&one.child("namespaces"), "resource rules that are not cluster scoped must supply at least one namespace");
+            errs.required_because(
+                &one.child("namespaces"),
+                "resource rules that are not cluster scoped must supply at least one namespace",
+            );
         }
     }
     for one in urls.items() {

@@ -83,7 +83,8 @@ impl Strategy for PriorityLevelConfiguration {
     }
 
     fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let number = |pointer: &str| obj.pointer(pointer).filter(|v| !v.is_null()).cloned().unwrap_or_else(|| NONE.into());
+        let number =
+            |pointer: &str| obj.pointer(pointer).filter(|v| !v.is_null()).cloned().unwrap_or_else(|| NONE.into());
         let queuing = |field: &str| number(&format!("/spec/limited/limitResponse/queuing/{field}"));
         let section = if text(obj, "/spec/type") == "Exempt" { "exempt" } else { "limited" };
         vec![
@@ -115,8 +116,12 @@ fn validate_limited(limited: &At<'_>, errs: &mut Errors) {
     let response = limited.child("limitResponse");
     let (kind, queuing) = (response.child("type"), response.child("queuing"));
     match kind.text() {
-        "Reject" if queuing.exists() => errs.forbidden(&queuing, "must be nil if limited.limitResponse.type is not Queue"),
-        "Queue" if !queuing.exists() => errs.required_because(&queuing, "must not be empty if limited.limitResponse.type is Queue"),
+        "Reject" if queuing.exists() => {
+            errs.forbidden(&queuing, "must be nil if limited.limitResponse.type is not Queue")
+        }
+        "Queue" if !queuing.exists() => {
+            errs.required_because(&queuing, "must not be empty if limited.limitResponse.type is Queue")
+        }
         "Queue" => {
             for field in ["queues", "handSize", "queueLengthLimit"] {
                 let at = queuing.child(field);
@@ -145,7 +150,8 @@ mod tests {
 
     #[test]
     fn fields() {
-        let queue = json!({"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {}}}}});
+        let queue =
+            json!({"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {}}}}});
         check(&PriorityLevelConfiguration, queue.clone(), &[]);
         check_cells(
             &PriorityLevelConfiguration,

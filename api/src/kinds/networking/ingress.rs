@@ -50,7 +50,11 @@ impl Strategy for Ingress {
             errs.invalid(&at, "can not be set when the class field is also set");
         }
         if spec.child("rules").is_empty() && !spec.child("defaultBackend").exists() {
-            errs.invalid_value(&spec, spec.child("rules").value.cloned(), "either `defaultBackend` or `rules` must be specified");
+            errs.invalid_value(
+                &spec,
+                spec.child("rules").value.cloned(),
+                "either `defaultBackend` or `rules` must be specified",
+            );
         }
         if spec.child("defaultBackend").exists() {
             backend(&spec.child("defaultBackend"), &mut errs);

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::network;
 use crate::kinds::common::generation::{advance, start};
 use crate::kinds::common::metadata::immutable;
+use crate::kinds::common::network;
 use crate::kinds::common::values::{fill, text, within};
 use crate::kinds::printing::{NONE, age, name};
 use crate::kinds::{Column, Context, Strategy};

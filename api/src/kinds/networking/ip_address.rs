@@ -40,8 +40,10 @@ impl Strategy for IpAddress {
 
     fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
         let part = |field: &str| text(obj, &format!("/spec/parentRef/{field}"));
-        let parts: Vec<&str> =
-            [part("group"), part("resource"), part("namespace"), part("name")].into_iter().filter(|p| !p.is_empty()).collect();
+        let parts: Vec<&str> = [part("group"), part("resource"), part("namespace"), part("name")]
+            .into_iter()
+            .filter(|p| !p.is_empty())
+            .collect();
         let parent = if parts.is_empty() { NONE.to_owned() } else { parts.join("/") };
         vec![name(obj), parent.into(), age(obj, now)]
     }

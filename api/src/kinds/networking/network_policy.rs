@@ -89,7 +89,8 @@ fn validate_port(port: &At<'_>, errs: &mut Errors) {
 
 fn validate_peer(peer: &At<'_>, errs: &mut Errors) {
     let block = peer.child("ipBlock");
-    let selectors: Vec<At<'_>> = ["podSelector", "namespaceSelector"].into_iter().map(|f| peer.child(f)).filter(At::exists).collect();
+    let selectors: Vec<At<'_>> =
+        ["podSelector", "namespaceSelector"].into_iter().map(|f| peer.child(f)).filter(At::exists).collect();
     for one in &selectors {
         selector::validate(one, errs);
     }

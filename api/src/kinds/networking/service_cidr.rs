@@ -41,7 +41,10 @@ impl Strategy for ServiceCidr {
         if let (Some(a), Some(b)) = (families.next(), families.next())
             && a == b
         {
-            errs.invalid(&ranges, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96");
+            errs.invalid(
+                &ranges,
+                "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96",
+            );
         }
         errs
     }

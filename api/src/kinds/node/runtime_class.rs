@@ -14,7 +14,8 @@ use crate::names;
 /// The behaviour of RuntimeClasses.
 pub struct RuntimeClass;
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Handler", "string", "Configuration of the container runtime."), Column::AGE];
+const COLUMNS: &[Column] =
+    &[Column::NAME, Column::new("Handler", "string", "Configuration of the container runtime."), Column::AGE];
 
 impl Strategy for RuntimeClass {
     fn default(&self, obj: &mut Value) {
@@ -72,11 +73,7 @@ mod tests {
     #[test]
     fn handlers() {
         check(&RuntimeClass, json!({"handler": "runc", "overhead": {"podFixed": {"memory": "1Mi"}}}), &[]);
-        check(
-            &RuntimeClass,
-            json!({"handler": "a.b"}),
-            &["handler: Invalid value: \"a.b\": must not contain dots"],
-        );
+        check(&RuntimeClass, json!({"handler": "a.b"}), &["handler: Invalid value: \"a.b\": must not contain dots"]);
         check_update(
             &RuntimeClass,
             json!({"handler": "a"}),

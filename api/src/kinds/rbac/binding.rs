@@ -201,7 +201,9 @@ mod tests {
             &RoleBinding,
             binding("r", json!([])),
             binding("s", json!([])),
-            &["roleRef: Invalid value: {\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"s\"}: cannot change roleRef"],
+            &[
+                "roleRef: Invalid value: {\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"ClusterRole\",\"name\":\"s\"}: cannot change roleRef",
+            ],
         );
     }
 
@@ -209,7 +211,10 @@ mod tests {
     fn cells() {
         check_cells(
             &RoleBinding,
-            &binding("r", json!([{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "a", "namespace": "n"}])),
+            &binding(
+                "r",
+                json!([{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "a", "namespace": "n"}]),
+            ),
             &["b", "ClusterRole/r", "<unknown>", "u", "", "n/a"],
         );
     }

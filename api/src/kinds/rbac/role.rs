@@ -55,7 +55,10 @@ impl Strategy for ClusterRole {
         if aggregation.exists() {
             let selectors = aggregation.child("clusterRoleSelectors");
             if selectors.is_empty() {
-                errs.required_because(&selectors, "at least one clusterRoleSelector required if aggregationRule is non-nil");
+                errs.required_because(
+                    &selectors,
+                    "at least one clusterRoleSelector required if aggregationRule is non-nil",
+                );
             }
             for one in selectors.items() {
                 selector::validate(&one, &mut errs);
@@ -134,7 +137,9 @@ mod tests {
         check(
             &ClusterRole,
             json!({"aggregationRule": {}}),
-            &["aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil"],
+            &[
+                "aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil",
+            ],
         );
         assert!(ClusterRole.validate_name("system:node").is_ok() && Role.validate_name("a/b").is_err());
     }

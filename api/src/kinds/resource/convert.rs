@@ -77,7 +77,10 @@ mod tests {
         let old = json!({"devices": {"requests": [{"name": "r", "deviceClassName": "c", "count": 1}, {"name": "s", "firstAvailable": []}]}});
         let mut spec = old.clone();
         claim_spec(&mut spec, "v1beta1", "v1");
-        assert_eq!(spec["devices"]["requests"][0], json!({"name": "r", "exactly": {"deviceClassName": "c", "count": 1}}));
+        assert_eq!(
+            spec["devices"]["requests"][0],
+            json!({"name": "r", "exactly": {"deviceClassName": "c", "count": 1}})
+        );
         claim_spec(&mut spec, "v1", "v1beta1");
         assert_eq!(spec, old);
         let old = json!({"spec": {"devices": [{"name": "d", "basic": {"attributes": {}}}]}});

@@ -21,7 +21,8 @@ pub struct ResourceClaim;
 /// The behaviour of ResourceClaimTemplates.
 pub struct ResourceClaimTemplate;
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("State", "string", "Whether the claim is allocated and in use."), Column::AGE];
+const COLUMNS: &[Column] =
+    &[Column::NAME, Column::new("State", "string", "Whether the claim is allocated and in use."), Column::AGE];
 const MAX_REQUESTS: usize = 32;
 
 impl Strategy for ResourceClaim {
@@ -130,8 +131,13 @@ fn validate_spec(spec: &At<'_>, errs: &mut Errors) {
         }
         let (exactly, first) = (request.child("exactly"), request.child("firstAvailable"));
         match (exactly.exists(), first.is_empty()) {
-            (true, false) => errs.invalid(&request, "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"),
-            (false, true) => errs.required_because(&request, "exactly one of `exactly` or `firstAvailable` is required"),
+            (true, false) => errs.invalid(
+                &request,
+                "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set",
+            ),
+            (false, true) => {
+                errs.required_because(&request, "exactly one of `exactly` or `firstAvailable` is required")
+            }
             (true, true) => validate_request(&exactly, errs),
             (false, false) => first.items().for_each(|one| {
                 one.child("name").require(errs);
@@ -140,8 +146,15 @@ fn validate_spec(spec: &At<'_>, errs: &mut Errors) {
         }
     }
     for constraint in devices.child("constraints").items() {
-        for name in constraint.child("requests").items().filter(|n| !seen.contains(n.text().split('/').next().unwrap_or_default())) {
-            errs.invalid(&name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'");
+        for name in constraint
+            .child("requests")
+            .items()
+            .filter(|n| !seen.contains(n.text().split('/').next().unwrap_or_default()))
+        {
+            errs.invalid(
+                &name,
+                "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
+            );
         }
     }
     for config in devices.child("config").items() {
@@ -177,7 +190,11 @@ mod tests {
 
     #[test]
     fn requests() {
-        check(&ResourceClaim, json!({"spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c"}}]}}}), &[]);
+        check(
+            &ResourceClaim,
+            json!({"spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c"}}]}}}),
+            &[],
+        );
         check(
             &ResourceClaim,
             json!({"spec": {"devices": {"requests": [{"name": "r"}, {"name": "r", "exactly": {"allocationMode": "X"}}]}}}),

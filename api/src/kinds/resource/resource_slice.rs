@@ -92,7 +92,13 @@ impl Strategy for ResourceSlice {
             "" => UNSET,
             node => node,
         };
-        vec![name(obj), node.into(), text(obj, "/spec/driver").into(), text(obj, "/spec/pool/name").into(), age(obj, now)]
+        vec![
+            name(obj),
+            node.into(),
+            text(obj, "/spec/driver").into(),
+            text(obj, "/spec/pool/name").into(),
+            age(obj, now),
+        ]
     }
 
     fn selectable_names(&self) -> &'static [&'static str] {

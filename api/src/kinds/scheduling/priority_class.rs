@@ -120,9 +120,16 @@ mod tests {
         check(
             &PriorityClass,
             json!({"metadata": {"name": "system-x"}, "value": 1}),
-            &["metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-x is not a known system priority class"],
+            &[
+                "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-x is not a known system priority class",
+            ],
         );
-        check_update(&PriorityClass, json!({"value": 1}), json!({"value": 2}), &["value: Forbidden: may not be changed in an update."]);
+        check_update(
+            &PriorityClass,
+            json!({"value": 1}),
+            json!({"value": 2}),
+            &["value: Forbidden: may not be changed in an update."],
+        );
     }
 
     #[test]

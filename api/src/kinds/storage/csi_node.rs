@@ -14,7 +14,8 @@ use crate::names;
 /// The behaviour of CSINodes.
 pub struct CsiNode;
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Drivers", "integer", "Number of drivers on the node."), Column::AGE];
+const COLUMNS: &[Column] =
+    &[Column::NAME, Column::new("Drivers", "integer", "Number of drivers on the node."), Column::AGE];
 
 impl Strategy for CsiNode {
     fn validate(&self, obj: &Value) -> Errors {

@@ -86,7 +86,11 @@ mod tests {
 
     #[test]
     fn fields() {
-        check(&StorageVersionMigration, json!({"spec": {}}), &["spec.resource.resource: Required value: resource is required"]);
+        check(
+            &StorageVersionMigration,
+            json!({"spec": {}}),
+            &["spec.resource.resource: Required value: resource is required"],
+        );
         check_cells(&StorageVersion, &json!({"metadata": {"name": "v"}}), &["v", "<unset>", "<unset>", "<unknown>"]);
     }
 }

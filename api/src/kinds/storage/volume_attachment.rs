@@ -42,7 +42,9 @@ impl Strategy for VolumeAttachment {
         let source = spec.child("source");
         let (volume, inline) = (source.child("persistentVolumeName"), source.child("inlineVolumeSpec"));
         match (volume.exists(), inline.exists()) {
-            (false, false) => errs.required_because(&source, "must specify exactly one of inlineVolumeSpec and persistentVolumeName"),
+            (false, false) => {
+                errs.required_because(&source, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+            }
             (true, true) => {
                 errs.forbidden(&source, "must specify exactly one of inlineVolumeSpec and persistentVolumeName");
             }

@@ -28,10 +28,12 @@ fn check(model: &Model, plan: &Plan) {
     }
     if plan.completed {
         assert!(plan.start.is_empty() && plan.held.is_empty() && plan.create_sandbox.is_none());
-        assert!(!spec::containers(&model.pod).iter().any(|c| {
-            let last = observed.latest(&c.name);
-            last.is_some_and(|last| last.state == State::Running)
-        }) || plan.stop_pod);
+        assert!(
+            !spec::containers(&model.pod).iter().any(|c| {
+                let last = observed.latest(&c.name);
+                last.is_some_and(|last| last.state == State::Running)
+            }) || plan.stop_pod
+        );
     }
 }
 
@@ -169,7 +171,9 @@ proptest! {
 }
 
 fn model(spec: serde_json::Value) -> Model {
-    Model::new(serde_json::from_value(json!({"metadata": {"name": "p", "namespace": "n", "uid": "u"}, "spec": spec})).unwrap())
+    Model::new(
+        serde_json::from_value(json!({"metadata": {"name": "p", "namespace": "n", "uid": "u"}, "spec": spec})).unwrap(),
+    )
 }
 
 #[test]

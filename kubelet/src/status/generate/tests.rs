@@ -119,11 +119,16 @@ fn phases_follow_the_containers() {
 
 #[test]
 fn a_running_pod_is_told_in_full() {
-    let status = Case::new(two("Always"), vec![container("a", 0, State::Running, 0), container("b", 0, State::Running, 0)]).run();
+    let status =
+        Case::new(two("Always"), vec![container("a", 0, State::Running, 0), container("b", 0, State::Running, 0)])
+            .run();
     let names: Vec<_> = status["containerStatuses"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
     assert_eq!(names, ["a", "b"]);
     let a = &status["containerStatuses"][0];
-    assert_eq!((&a["containerID"], &a["ready"], &a["started"]), (&json!("containerd://a0"), &json!(true), &json!(true)));
+    assert_eq!(
+        (&a["containerID"], &a["ready"], &a["started"]),
+        (&json!("containerd://a0"), &json!(true), &json!(true))
+    );
     assert_eq!((&status["podIP"], &status["hostIP"]), (&json!("10.0.0.9"), &json!("192.0.2.1")));
     assert_eq!((&status["podIPs"], &status["qosClass"]), (&json!([{"ip": "10.0.0.9"}]), &json!("BestEffort")));
     for type_ in ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"] {
@@ -136,13 +141,17 @@ fn a_running_pod_is_told_in_full() {
 fn unready_containers_are_named() {
     let status = Case::new(two("Always"), vec![container("a", 0, State::Running, 0)]).run();
     let ready = condition(&status, "Ready");
-    assert_eq!((&ready["reason"], &ready["message"]), (&json!("ContainersNotReady"), &json!("containers with unready status: [b]")));
+    assert_eq!(
+        (&ready["reason"], &ready["message"]),
+        (&json!("ContainersNotReady"), &json!("containers with unready status: [b]"))
+    );
     assert_eq!(status["containerStatuses"][1]["state"]["waiting"]["reason"], "ContainerCreating");
 }
 
 #[test]
 fn init_containers_hold_the_pod_pending() {
-    let spec = json!({"initContainers": [{"name": "i", "image": "img"}], "containers": [{"name": "a", "image": "img"}]});
+    let spec =
+        json!({"initContainers": [{"name": "i", "image": "img"}], "containers": [{"name": "a", "image": "img"}]});
     let status = Case::new(spec.clone(), vec![container("i", 0, State::Running, 0)]).run();
     assert_eq!(status["phase"], "Pending");
     assert_eq!(status["containerStatuses"][0]["state"]["waiting"]["reason"], "PodInitializing");
@@ -156,14 +165,24 @@ fn init_containers_hold_the_pod_pending() {
 
 #[test]
 fn a_crashed_container_waits_and_shows_its_end() {
-    let crashed = vec![container("a", 1, State::Exited, 3), container("a", 0, State::Exited, 2), container("b", 0, State::Running, 0)];
+    let crashed = vec![
+        container("a", 1, State::Exited, 3),
+        container("a", 0, State::Exited, 2),
+        container("b", 0, State::Running, 0),
+    ];
     let status = Case::new(two("Always"), crashed.clone()).reason("a", "CrashLoopBackOff").run();
     let a = &status["containerStatuses"][0];
-    assert_eq!((&a["state"]["waiting"]["reason"], &a["lastState"]["terminated"]["exitCode"]), (&json!("CrashLoopBackOff"), &json!(3)));
+    assert_eq!(
+        (&a["state"]["waiting"]["reason"], &a["lastState"]["terminated"]["exitCode"]),
+        (&json!("CrashLoopBackOff"), &json!(3))
+    );
     assert_eq!((&a["restartCount"], &a["ready"], &status["phase"]), (&json!(1), &json!(false), &json!("Running")));
     let status = Case::new(two("Always"), crashed).run();
     let a = &status["containerStatuses"][0];
-    assert_eq!((&a["state"]["terminated"]["exitCode"], &a["lastState"]["terminated"]["exitCode"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        (&a["state"]["terminated"]["exitCode"], &a["lastState"]["terminated"]["exitCode"]),
+        (&json!(3), &json!(2))
+    );
 }
 
 #[test]
@@ -184,7 +203,10 @@ fn final_phases_stay_and_the_nodes_verdict_counts() {
     let mut case = Case::new(two("Always"), vec![container("a", 0, State::Running, 0)]);
     case.failed = Some(Verdict { reason: "DeadlineExceeded".to_owned(), message: "late".to_owned() });
     let status = case.run();
-    assert_eq!((&status["phase"], &status["reason"], &status["message"]), (&json!("Failed"), &json!("DeadlineExceeded"), &json!("late")));
+    assert_eq!(
+        (&status["phase"], &status["reason"], &status["message"]),
+        (&json!("Failed"), &json!("DeadlineExceeded"), &json!("late"))
+    );
     case.failed = None;
     case.pod["status"] = json!({"phase": "Failed", "reason": "Evicted"});
     let status = case.run();
@@ -200,8 +222,14 @@ fn a_container_that_vanished_is_unknown() {
         "state": {"running": {}}
     }]});
     let a = case.run()["containerStatuses"][0].clone();
-    assert_eq!((&a["lastState"]["terminated"]["reason"], &a["restartCount"]), (&json!("ContainerStatusUnknown"), &json!(3)));
+    assert_eq!(
+        (&a["lastState"]["terminated"]["reason"], &a["restartCount"]),
+        (&json!("ContainerStatusUnknown"), &json!(3))
+    );
     case.life = Life::Over;
     let a = case.run()["containerStatuses"][0].clone();
-    assert_eq!((&a["state"]["terminated"]["reason"], &a["state"]["terminated"]["exitCode"]), (&json!("ContainerStatusUnknown"), &json!(137)));
+    assert_eq!(
+        (&a["state"]["terminated"]["reason"], &a["state"]["terminated"]["exitCode"]),
+        (&json!("ContainerStatusUnknown"), &json!(137))
+    );
 }
