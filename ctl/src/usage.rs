@@ -64,3 +64,30 @@ fn parent<'a>(args: &'a [String], word: &str) -> &'a str {
     let before = args.iter().skip(1).take_while(|arg| *arg != word);
     before.filter(|arg| !arg.starts_with('-')).last().map_or("", String::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::in_kubectls_words;
+    use crate::commands::Cvctl;
+
+    #[test]
+    fn mistakes_read_as_kubectls() {
+        let rows = [
+            ("get --bogus", "error: unknown flag: --bogus\nSee 'cvctl get --help' for usage."),
+            ("get -Z", "error: unknown shorthand flag: 'Z' in -Z\nSee 'cvctl get --help' for usage."),
+            ("xyzzy", "error: unknown command \"xyzzy\" for \"cvctl\""),
+            ("gett", "error: unknown command \"gett\" for \"cvctl\"\n\nDid you mean this?\n\tget"),
+            ("rollout xyzzy", "error: unknown command \"xyzzy\"\nSee 'cvctl rollout -h' for help and examples"),
+            ("scale deploy web", "error: required flag(s) \"replicas\" not set"),
+            ("get pods -o", "error: flag needs an argument: --output"),
+            ("scale x --replicas=many", "error: invalid argument \"many\" for \"--replicas\" flag"),
+        ];
+        for (line, expected) in rows {
+            let args: Vec<String> = ["cvctl"].into_iter().chain(line.split(' ')).map(str::to_owned).collect();
+            let mistake = Cvctl::try_parse_from(&args).err().unwrap();
+            assert_eq!(in_kubectls_words(&mistake, &args), expected, "{line}");
+        }
+    }
+}

@@ -82,7 +82,9 @@ fn answer(mut stream: TcpStream, answers: &Answers) -> Option<()> {
     let (status, body) = match answers.get(path) {
         Some(answer) => ("200 OK", answer.to_string()),
         None => {
-            let message = format!("{path} is not stored");
+            let mut parts = path.rsplit('/');
+            let (name, resource) = (parts.next()?, parts.next()?);
+            let message = format!("{resource} \"{name}\" not found");
             let status = serde_json::json!({ "kind": "Status", "code": 404, "reason": "NotFound", "message": message });
             ("404 Not Found", status.to_string())
         }

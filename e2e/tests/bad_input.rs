@@ -49,12 +49,6 @@ const ROWS: &[Row] = &[
         ],
     ),
     row(
-        "duplicate field",
-        "create -f -",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\ndata: {a: x}\ndata: {b: y}\n",
-        &["already "],
-    ),
-    row(
         "wrong type",
         "create -f -",
         deployment!("bad", r#""x""#, r#"{"a":"b"}"#, r#"{"a":"b"}"#, r#"{"name":"c","image":"i"}"#),

@@ -102,6 +102,10 @@ fn redacted(mut config: Value) -> Value {
         ("token", "REDACTED"),
         ("password", "REDACTED"),
     ];
+    // Older clients insist on this field.
+    if let Some(fields) = config.as_object_mut() {
+        fields.entry("preferences").or_insert_with(|| json!({}));
+    }
     for (list, part) in [("clusters", "cluster"), ("users", "user")] {
         for item in config.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             for (key, shown) in SECRETS {
