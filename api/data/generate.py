@@ -106,6 +106,8 @@ META = "apimachinery.pkg.apis.meta.v1."
 # Messages that no definition of the schema names, with their kinds.
 EXTRA_KINDS = {
     "api.admission.v1.AdmissionReview": ["admission.k8s.io/v1/AdmissionReview"],
+    "api.apidiscovery.v2.APIGroupDiscoveryList": ["apidiscovery.k8s.io/v2/APIGroupDiscoveryList"],
+    "api.apidiscovery.v2beta1.APIGroupDiscoveryList": ["apidiscovery.k8s.io/v2beta1/APIGroupDiscoveryList"],
     "api.core.v1.List": ["/v1/List"],
     "api.core.v1.RangeAllocation": ["/v1/RangeAllocation"],
     "api.core.v1.SerializedReference": ["/v1/SerializedReference"],
@@ -114,8 +116,21 @@ EXTRA_KINDS = {
     "apimachinery.pkg.apis.meta.v1beta1.PartialObjectMetadataList": ["meta.k8s.io/v1beta1/PartialObjectMetadataList"],
 }
 
-# Kinds that every group and version has.
-COMMON_KINDS = ["CreateOptions", "DeleteOptions", "GetOptions", "ListOptions", "PatchOptions", "UpdateOptions", "WatchEvent"]
+# Kinds that every group and version has; discovery even names some of them without a version.
+COMMON_KINDS = [
+    "APIGroup",
+    "APIGroupList",
+    "APIResourceList",
+    "APIVersions",
+    "CreateOptions",
+    "DeleteOptions",
+    "GetOptions",
+    "ListOptions",
+    "PatchOptions",
+    "Status",
+    "UpdateOptions",
+    "WatchEvent",
+]
 
 MESSAGE_SHAPES = {
     "apimachinery.pkg.api.resource.Quantity": "quantity",

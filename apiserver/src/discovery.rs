@@ -55,12 +55,12 @@ impl Aggregated {
         }
     }
 
-    /// Returns the `Content-Type` of the document.
+    /// Returns the parameters that follow the media type in the document's `Content-Type`.
     #[must_use]
-    pub const fn content_type(self) -> &'static str {
+    pub const fn parameters(self) -> &'static str {
         match self {
-            Self::V2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            Self::V2Beta1 => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
+            Self::V2 => ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            Self::V2Beta1 => ";g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
         }
     }
 }

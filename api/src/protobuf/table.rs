@@ -104,7 +104,7 @@ struct Table {
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| load(include_str!("../../data/protobuf.txt")));
 
-/// Tells whether a kind has a message. The common options (`DeleteOptions`, …) have one in every group and version.
+/// Tells whether a kind has a message. What is common to all groups and versions (`DeleteOptions`, `Status`, …) has one in each.
 pub fn knows(api_version: &str, kind: &str) -> bool {
     of_kind(api_version, kind).is_some()
 }

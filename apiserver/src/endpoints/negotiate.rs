@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 
 use crate::tables::MetaVersion;
 
-/// Media types of request bodies, and of answers about kinds with protobuf message.
+/// Media types of request bodies, of discovery, and of answers about kinds with protobuf message.
 pub const BODY_TYPES: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
 /// Media types of answers about kinds without protobuf message, in order of preference.
 pub const MEDIA_TYPES: [&str; 2] = ["application/json", "application/yaml"];
@@ -152,7 +152,8 @@ pub fn negotiate_with(headers: &HeaderMap, views: Views, messages: Messages) -> 
     clauses.iter().find_map(fits).ok_or_else(|| status::not_acceptable(served))
 }
 
-fn media(range: &str) -> Option<Media> {
+/// Returns the encoding a media range stands for.
+pub fn media(range: &str) -> Option<Media> {
     match range {
         "application/json" | "*/*" | "application/*" => Some(Media::Json),
         "application/yaml" => Some(Media::Yaml),

@@ -13,7 +13,7 @@ use crate::{
     discovery::{self, Aggregated, Document, Root},
     endpoints::{
         codec, list,
-        negotiate::{self, Clause, MEDIA_TYPES, Media},
+        negotiate::{self, BODY_TYPES, Clause, Media},
         reply,
     },
     openapi,
@@ -94,12 +94,12 @@ pub async fn serve(app: &App, path: &str, request: &Parts) -> Result<Option<Resp
     if is_root {
         set(&mut response, header::ETAG, &document.etag);
         set(&mut response, header::VARY, "Accept");
-        let content_type = match format {
-            Format::Legacy => media.as_str(),
-            Format::V2 => Aggregated::V2.content_type(),
-            Format::V2Beta1 => Aggregated::V2Beta1.content_type(),
+        let parameters = match format {
+            Format::Legacy => "",
+            Format::V2 => Aggregated::V2.parameters(),
+            Format::V2Beta1 => Aggregated::V2Beta1.parameters(),
         };
-        set(&mut response, header::CONTENT_TYPE, content_type);
+        set(&mut response, header::CONTENT_TYPE, &format!("{}{parameters}", media.as_str()));
     }
     Ok(Some(response))
 }
@@ -125,8 +125,8 @@ fn negotiate(headers: &HeaderMap, is_root: bool) -> Result<(Format, Media), Stat
     }
     clauses
         .iter()
-        .find_map(|clause| Some((format(clause, is_root)?, media(clause)?)))
-        .ok_or_else(|| status::not_acceptable(&MEDIA_TYPES))
+        .find_map(|clause| Some((format(clause, is_root)?, negotiate::media(clause.media)?)))
+        .ok_or_else(|| status::not_acceptable(&BODY_TYPES))
 }
 
 fn format(clause: &Clause<'_>, is_root: bool) -> Option<Format> {
@@ -136,14 +136,6 @@ fn format(clause: &Clause<'_>, is_root: bool) -> Option<Format> {
         (Some("apidiscovery.k8s.io"), Some("APIGroupDiscoveryList"), Some("v2beta1")) if is_root => {
             Some(Format::V2Beta1)
         }
-        _ => None,
-    }
-}
-
-fn media(clause: &Clause<'_>) -> Option<Media> {
-    match clause.media {
-        "application/json" | "*/*" | "application/*" => Some(Media::Json),
-        "application/yaml" => Some(Media::Yaml),
         _ => None,
     }
 }
