@@ -5,23 +5,41 @@ use std::io;
 
 use nix::sched::{CloneFlags, setns};
 
-/// Joins the mount namespace of process 1 when ours hides the control groups that process 1 sees, and says whether it
+/// Joins the mount namespace of the nearest ancestor that sees control groups when ours hides them, and says whether it
 /// did. `ip netns exec` makes such namespaces: it covers `/sys`. Volumes, containers and a later `down` must share one
 /// namespace, so joining is better than mounting the groups again.
 ///
 /// Call it first thing in `main`: the kernel refuses it to a process with several threads. The working directory stays.
 ///
 /// # Errors
-/// The kernel's refusal; nothing has changed then.
+/// When the working directory does not exist in that namespace.
 pub fn join_machine() -> io::Result<bool> {
-    let sees_groups = |process: &str| fs::read(format!("/proc/{process}/mountinfo")).map(|table| has_groups(&table));
-    if sees_groups("self")? || !sees_groups("1").unwrap_or(false) {
+    if groups_are_mounted() {
         return Ok(false);
     }
     let directory = std::env::current_dir()?;
-    setns(File::open("/proc/1/ns/mnt")?, CloneFlags::CLONE_NEWNS)?;
-    std::env::set_current_dir(directory)?;
-    Ok(true)
+    let mut process = parent("self");
+    while let Some(ancestor) = process {
+        let sees_groups = fs::read(format!("/proc/{ancestor}/mountinfo")).is_ok_and(|table| has_groups(&table));
+        // Ancestors of other users cannot be joined; the caller then hears that there are no control groups.
+        if sees_groups
+            && let Ok(namespace) = File::open(format!("/proc/{ancestor}/ns/mnt"))
+            && setns(namespace, CloneFlags::CLONE_NEWNS).is_ok()
+        {
+            std::env::set_current_dir(directory)?;
+            return Ok(true);
+        }
+        process = parent(&ancestor.to_string());
+    }
+    Ok(false)
+}
+
+/// The parent of a process; `None` for the first.
+fn parent(process: &str) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in parentheses may hold anything, so fields are counted from behind it.
+    let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+    (parent != 0).then_some(parent)
 }
 
 /// Whether control groups are mounted in this process's namespace.

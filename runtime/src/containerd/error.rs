@@ -9,7 +9,9 @@ pub enum Error {
     #[error("missing {}: install the packages `containerd`, `runc` and `containernetworking-plugins` (apt-get install containerd runc containernetworking-plugins)", .0.join(", "))]
     Missing(Vec<String>),
     /// runc cannot work here.
-    #[error("no control groups are mounted in /sys/fs/cgroup: mount them, or start from a namespace that sees them")]
+    #[error(
+        "no control groups are mounted in /sys/fs/cgroup: mount them, or enter the network namespace by `nsenter --net=/run/netns/NAME`, not `ip netns exec`"
+    )]
     NoControlGroups,
     /// The data directory's path is unusable.
     #[error("data directory {}: {reason}", path.display())]
