@@ -82,16 +82,17 @@ impl Graph {
         let being_deleted = meta.deletion_timestamp.is_some();
         let waits = |finalizer: &str| being_deleted && finalizers.iter().any(|f| f == finalizer);
         let old = self.nodes.get(&uid).cloned();
+        let mut wake = self.relink(&uid, old.as_ref().map_or(&[], |old| &old.owners), &owners, &identity);
         let node = Node {
             identity: Arc::new(identity),
             owners: owners.clone(),
-            dependents: old.as_ref().map(|old| old.dependents.clone()).unwrap_or_default(),
+            // After the links are made: an object may name itself.
+            dependents: self.nodes.get(&uid).map(|linked| linked.dependents.clone()).unwrap_or_default(),
             is_virtual: false,
             being_deleted,
             deleting_dependents: waits(FOREGROUND),
             orphaning: waits(ORPHAN),
         };
-        let mut wake = self.relink(&uid, old.as_ref().map_or(&[], |old| &old.owners), &owners, &node.identity);
         let known = old.as_ref().is_some_and(|old| !old.is_virtual);
         if !known && !owners.is_empty() {
             // It may name owners that are gone already.
@@ -113,7 +114,8 @@ impl Graph {
 
     /// Notes that an object is gone.
     pub fn remove(&mut self, uid: &str) -> Wake {
-        let Some(node) = self.nodes.remove(uid) else { return Vec::new() };
+        let Some(mut node) = self.nodes.remove(uid) else { return Vec::new() };
+        node.dependents.remove(uid);
         let mut wake: Wake = node.dependents.iter().cloned().collect();
         wake.extend(self.waiting_owners(&node.owners));
         for owner in &node.owners {
