@@ -86,7 +86,9 @@ async fn metadata_travel_in_protobuf_and_tables_do_not() {
 async fn discovery_is_the_same_as_in_json() {
     let server = Server::start().await;
     let aggregated = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    for (path, parameters) in [("/api", ""), ("/apis", ""), ("/apis/apps", ""), ("/apis/apps/v1", ""), ("/api/v1", ""), ("/apis", aggregated)] {
+    for (path, parameters) in
+        [("/api", ""), ("/apis", ""), ("/apis/apps", ""), ("/apis/apps/v1", ""), ("/api/v1", ""), ("/apis", aggregated)]
+    {
         let of = |media: &str| format!("{media}{parameters}");
         let json = server.request(Method::GET, path, &[("accept", &of("application/json"))], "").await;
         let answer = server.request(Method::GET, path, &[("accept", &of(MEDIA))], "").await;
