@@ -8,7 +8,7 @@ use corvette_client::k8s_openapi::api::core::v1::Node;
 use corvette_client::kube::runtime::wait::await_condition;
 use corvette_client::kube::{Api, Client};
 use corvette_component::tasks::Tasks;
-use corvette_kubelet::Config;
+use corvette_kubelet::{Config, cgroups};
 
 use crate::cluster::Machine;
 use crate::identity::Identity;
@@ -47,7 +47,7 @@ pub async fn until_ready(client: &Client, name: &str) -> Result<()> {
     }
 }
 
-/// Removes what pods left in the kubelet's directory. Mounts are gone by now.
+/// Removes what pods left in the kubelet's directory and their control groups. Mounts are gone by now.
 pub fn clean(layout: &Layout) -> Result<()> {
     for dir in [layout.kubelet().join("pods"), layout.pod_logs()] {
         match std::fs::remove_dir_all(&dir) {
@@ -57,5 +57,6 @@ pub fn clean(layout: &Layout) -> Result<()> {
             _ => {}
         }
     }
-    Ok(())
+    let root = cgroups::root(&layout.kubelet());
+    cgroups::remove(&root).with_context(|| format!("cannot remove the control group {root}"))
 }

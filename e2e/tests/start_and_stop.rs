@@ -66,8 +66,13 @@ fn a_directory_has_one_process_and_reset_removes_everything() {
         all.lines().filter(|line| line.contains(dir.to_str().unwrap())).map(str::to_owned).collect::<Vec<_>>()
     };
     assert!(mounts().iter().any(|mount| mount.contains("nsfs")), "the pod's network namespace: {:?}", mounts());
+    let uid = cluster.kubectl("get pod sleeper -o jsonpath={.metadata.uid}").success();
+    let cgroups =
+        || run(Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("*{uid}*")]), None).unwrap().out;
+    assert_ne!(cgroups(), "");
     run(&mut cluster.corvette("down"), None).unwrap().success();
     assert_eq!(mounts(), Vec::<String>::new(), "no mount or network namespace is left");
+    assert_eq!(cgroups(), "", "no control group is left");
     let rules = run(cluster.machine().command("nft").args(["list", "ruleset"]), None).unwrap().success();
     assert_eq!(rules.trim(), "", "no rule is left");
     let left = run(Command::new("pgrep").args(["-f", dir.to_str().unwrap()]), None).unwrap().out;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use corvette_component::pki::Bundle;
 
+use crate::cgroups;
+
 /// Port of the HTTPS server.
 pub const PORT: u16 = 10250;
 /// Most pods on a node.
@@ -53,7 +55,6 @@ impl Config {
             node_name: node_name.to_owned(),
             node_ip,
             log_dir: PathBuf::from("/var/log/pods"),
-            root_dir,
             runtime_endpoint,
             port: PORT,
             tls,
@@ -63,8 +64,9 @@ impl Config {
             max_pods: MAX_PODS,
             labels: BTreeMap::new(),
             taints: Vec::new(),
-            cgroup_root: "/corvette".to_owned(),
+            cgroup_root: cgroups::root(&root_dir),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
+            root_dir,
         }
     }
 }

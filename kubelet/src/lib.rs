@@ -7,11 +7,13 @@
 //! Must not know: the store, the API server's internals, which runtime answers on the CRI socket.
 
 pub mod blueprint;
+pub mod cgroups;
 mod config;
 pub mod cri;
 pub mod env;
 pub mod events;
 pub mod logs;
+pub mod metrics;
 pub mod node;
 pub mod objects;
 pub mod pods;

@@ -9,6 +9,5 @@ mod sandbox;
 mod security;
 
 pub use container::{Parts, container};
-pub(crate) use sandbox::cgroup_parent;
 pub use sandbox::{Host, hostname, sandbox};
 pub use security::{ImageUser, check_non_root};

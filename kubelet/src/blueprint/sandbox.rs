@@ -9,6 +9,7 @@ use corvette_proto::cri::{
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{dns, security};
+use crate::cgroups;
 use crate::pods::{labels, spec};
 use crate::resources::Amounts;
 
@@ -17,7 +18,7 @@ use crate::resources::Amounts;
 pub struct Host {
     /// Directory of pod logs.
     pub log_dir: PathBuf,
-    /// Cgroup below which each pod gets its own, such as `/corvette`.
+    /// Cgroup below which each pod gets its own, such as `/corvette/1b2c3d4e`.
     pub cgroup_root: String,
     /// Addresses of the cluster's DNS servers.
     pub cluster_dns: Vec<String>,
@@ -82,7 +83,7 @@ pub fn sandbox(pod: &Pod, attempt: u32, host: &Host) -> PodSandboxConfig {
         labels: labels::of_sandbox(pod),
         annotations: pod.metadata.annotations.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
         linux: Some(LinuxPodSandboxConfig {
-            cgroup_parent: cgroup_parent(&host.cgroup_root, uid),
+            cgroup_parent: cgroups::of_pod(&host.cgroup_root, uid),
             security_context: Some(security::sandbox(pod, &host.seccomp_dir)),
             sysctls: sysctls
                 .unwrap_or_default()
@@ -92,11 +93,6 @@ pub fn sandbox(pod: &Pod, attempt: u32, host: &Host) -> PodSandboxConfig {
             ..LinuxPodSandboxConfig::default()
         }),
     }
-}
-
-/// Cgroup of a pod.
-pub(crate) fn cgroup_parent(root: &str, uid: &str) -> String {
-    format!("{root}/pod{uid}")
 }
 
 /// Ports of all containers that are to be reachable on the node.

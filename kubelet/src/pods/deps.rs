@@ -7,9 +7,10 @@ use corvette_component::clock::SharedClock;
 use corvette_component::tasks::Tasks;
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
+use tokio::sync::oneshot;
 
 use crate::blueprint::Host;
-use crate::cri::Runtime;
+use crate::cri::{self, Runtime};
 use crate::events::PodEvents;
 use crate::objects::Objects;
 use crate::status::Writer;
@@ -41,6 +42,26 @@ pub struct Deps {
     pub clock: SharedClock,
     /// Where workers are spawned.
     pub tasks: Tasks,
+}
+
+impl Deps {
+    /// Makes a call that is not given up when the worker that asks is dropped: a runtime takes back what it was doing
+    /// when its caller goes, and a container that had begun would be killed. The call is drained on shutdown.
+    pub(super) async fn finish<T: Send + 'static>(
+        &self,
+        call: &'static str,
+        work: impl Future<Output = Result<T, cri::Error>> + Send + 'static,
+    ) -> Result<T, cri::Error> {
+        let (sender, receiver) = oneshot::channel();
+        self.tasks.spawn(call, async move {
+            // Nobody waits for the answer when the worker was dropped.
+            let _ = sender.send(work.await);
+        });
+        receiver.await.unwrap_or_else(|_| {
+            let message = "the call was interrupted".to_owned();
+            Err(cri::Error::Unavailable(cri::Failure { call, code: tonic::Code::Cancelled, message }))
+        })
+    }
 }
 
 impl std::fmt::Debug for Deps {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use corvette_proto::cri::{ContainerFilter, PodSandboxFilter};
+use corvette_proto::cri::{Container, ContainerFilter, ContainerState, PodSandbox, PodSandboxFilter, PodSandboxState};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::api::ObjectMeta;
@@ -16,12 +16,12 @@ use tokio::sync::watch;
 use super::deps::Deps;
 use super::worker::{Desired, Signals, Worker};
 use super::{labels, spec};
-use crate::cri;
+use crate::{cgroups, cri, metrics};
 
 /// How often the runtime is asked what changed.
-const RELIST: Duration = Duration::from_secs(1);
+const RELIST: Duration = Duration::from_millis(500);
 /// How often directories without a pod are looked for, in relists.
-const SWEEP_EVERY: u64 = 60;
+const SWEEP_EVERY: u64 = 120;
 
 struct Handle {
     desired: watch::Sender<Desired>,
@@ -202,6 +202,7 @@ impl Pods {
     }
 
     async fn list(&self) -> Result<HashMap<String, (Summary, Identity)>, cri::Error> {
+        let _timer = metrics::RELIST.start_timer();
         let mut found: HashMap<String, (Summary, Identity)> = HashMap::new();
         let runtime = &self.0.deps.runtime;
         let mut add = |labels: &HashMap<String, String>, id: String, state: i32, grace: Option<i64>| {
@@ -216,11 +217,14 @@ impl Pods {
             entry.0.push((id, state));
             entry.1.grace = entry.1.grace.or(grace);
         };
-        for sandbox in runtime.list_pod_sandboxes(PodSandboxFilter::default()).await? {
+        let sandboxes = runtime.list_pod_sandboxes(PodSandboxFilter::default()).await?;
+        let containers = runtime.list_containers(ContainerFilter::default()).await?;
+        count(&sandboxes, &containers);
+        for sandbox in sandboxes {
             let state = -1 - sandbox.state;
             add(&sandbox.labels, sandbox.id, state, None);
         }
-        for container in runtime.list_containers(ContainerFilter::default()).await? {
+        for container in containers {
             let grace = container.annotations.get(labels::POD_GRACE).and_then(|text| text.parse().ok());
             add(&container.labels, container.id, container.state, grace);
         }
@@ -254,7 +258,7 @@ impl Pods {
         self.upsert(Desired { pod: Arc::new(pod), gone: true });
     }
 
-    /// Removes directories of pods that neither the API nor the runtime knows.
+    /// Removes directories and control groups of pods that neither the API nor the runtime knows.
     async fn sweep(&self, known: &HashMap<String, Summary>) {
         for uid in self.0.deps.volumes.uids().await {
             if known.contains_key(&uid) || self.0.workers.lock().contains_key(&uid) {
@@ -264,5 +268,38 @@ impl Pods {
                 tracing::warn!(pod_uid = uid, %error, "left-over volumes not removed, will retry");
             }
         }
+        self.sweep_cgroups(known).await;
+    }
+
+    async fn sweep_cgroups(&self, known: &HashMap<String, Summary>) {
+        let root = self.0.deps.host.cgroup_root.clone();
+        let listed = tokio::task::spawn_blocking(move || cgroups::pods(&root)).await;
+        let Ok(Ok(listed)) = listed else { return };
+        // Looked at after the list was made: a pod has its worker before it has a cgroup.
+        let left: Vec<String> = {
+            let workers = self.0.workers.lock();
+            listed.into_iter().filter(|uid| !known.contains_key(uid) && !workers.contains_key(uid)).collect()
+        };
+        for uid in left {
+            let cgroup = cgroups::of_pod(&self.0.deps.host.cgroup_root, &uid);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || cgroups::remove(&cgroup)).await {
+                tracing::debug!(pod_uid = uid, %error, "left-over control group not removed, will retry");
+            }
+        }
+    }
+}
+
+fn count(sandboxes: &[PodSandbox], containers: &[Container]) {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let ready = sandboxes.iter().filter(|sandbox| sandbox.state() == PodSandboxState::SandboxReady).count();
+    metrics::RUNNING_PODS.set(number(ready));
+    for (state, word) in [
+        (ContainerState::ContainerCreated, "created"),
+        (ContainerState::ContainerRunning, "running"),
+        (ContainerState::ContainerExited, "exited"),
+        (ContainerState::ContainerUnknown, "unknown"),
+    ] {
+        let of_state = containers.iter().filter(|container| container.state() == state).count();
+        metrics::RUNNING_CONTAINERS.with_label_values(&[word]).set(number(of_state));
     }
 }

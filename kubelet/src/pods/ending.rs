@@ -13,10 +13,9 @@ use super::stop::{self, Target};
 use super::teardown::{self, Fate, Step};
 use super::worker::{Error, Next, Worker};
 use super::{labels, spec};
-use crate::blueprint;
+use crate::cgroups;
 use crate::probes::Stage;
 use crate::status::Life;
-use crate::volumes::mounts;
 
 /// Longest wait for the final status to be in the API before the pod's remains are removed.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -147,9 +146,9 @@ impl Worker {
             }
             _ => {}
         }
-        let cgroup = blueprint::cgroup_parent(&self.deps.host.cgroup_root, &self.uid);
-        // The runtime may hold on to a cgroup for a moment; the last of the pods' leftovers are swept at the next start.
-        let removed = tokio::task::spawn_blocking(move || remove_cgroup(&cgroup)).await;
+        let cgroup = cgroups::of_pod(&self.deps.host.cgroup_root, &self.uid);
+        // The runtime may hold on to a cgroup for a moment; what is left is swept later.
+        let removed = tokio::task::spawn_blocking(move || cgroups::remove(&cgroup)).await;
         if let Ok(Err(error)) = removed {
             tracing::debug!(pod_uid = self.uid, %error, "cgroup not removed");
         }
@@ -177,16 +176,4 @@ impl Worker {
             Err(_) => Err(Error::Reported("timed out waiting for the API server".to_owned())),
         }
     }
-}
-
-/// Removes a cgroup from all hierarchies. Only empty ones can be removed.
-fn remove_cgroup(cgroup: &str) -> std::io::Result<()> {
-    let mut result = Ok(());
-    for mount in mounts::list()?.iter().filter(|mount| mount.starts_with("/sys/fs/cgroup")) {
-        match std::fs::remove_dir(mount.join(cgroup.trim_start_matches('/'))) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => result = Err(error),
-            _ => {}
-        }
-    }
-    result
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use corvette_component::CancellationToken;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
@@ -119,7 +120,9 @@ impl Worker {
         let config = blueprint::sandbox(pod, attempt, &self.deps.host);
         let made = async {
             tokio::fs::create_dir_all(&config.log_directory).await.map_err(|error| error.to_string())?;
-            self.deps.runtime.run_pod_sandbox(config, "").await.map_err(|error| error.to_string())
+            let runtime = self.deps.runtime.clone();
+            let run = async move { runtime.run_pod_sandbox(config, "").await };
+            self.deps.finish("RunPodSandbox", run).await.map_err(|error| error.to_string())
         };
         match made.await {
             Ok(_) => Ok(()),
@@ -209,11 +212,19 @@ impl Worker {
         let config = blueprint::sandbox(pod, sandbox.attempt, &self.deps.host);
         let ips = self.ips(pod, observed);
         let site = Site { sandbox, config: &config, volumes, ips: &ips };
-        let stopped = self.stopped();
+        let (stopped, token) = (self.stopped(), CancellationToken::new());
         let deps = Arc::clone(&self.deps);
-        let result = tokio::select! {
-            result = start::start(&deps, pod, start, site, &mut self.memory.pulls) => result,
-            () = stopped => return Started::Stopped,
+        let result = {
+            let mut work = std::pin::pin!(start::start(&deps, pod, start, site, &mut self.memory.pulls, &token));
+            tokio::select! {
+                result = &mut work => result,
+                () = stopped => {
+                    token.cancel();
+                    // The outcome no longer matters, the end of the calls does.
+                    let _ = work.await;
+                    return Started::Stopped;
+                }
+            }
         };
         match result {
             Ok(()) => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use corvette_component::CancellationToken;
 use corvette_proto::cri::{Mount, PodSandboxConfig};
 use k8s_openapi::api::core::v1::{Container, Pod};
 
@@ -47,16 +48,28 @@ pub struct Site<'a> {
     pub ips: &'a [String],
 }
 
-/// Starts a container. Events are recorded here.
+/// Starts a container. Events are recorded here. `stop` ends waiting for images and hooks; calls that change the
+/// runtime are finished.
 ///
 /// # Errors
 /// [`Failure`], for the container's waiting state.
-pub async fn start(deps: &Deps, pod: &Pod, plan: &Start, place: Site<'_>, pulls: &mut Pulls) -> Result<(), Failure> {
+pub async fn start(
+    deps: &Deps,
+    pod: &Pod,
+    plan: &Start,
+    place: Site<'_>,
+    pulls: &mut Pulls,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
     let Some(container) = spec::container(pod, &plan.name) else { return Ok(()) };
     let warn = |message: &str| {
         deps.events.container_warning(pod, &container.name, "Failed", &format!("Error: {message}"));
     };
-    let image = images::ensure(deps, pod, container, place.config, pulls).await.map_err(|unavailable| {
+    let image = tokio::select! {
+        image = images::ensure(deps, pod, container, place.config, pulls) => image,
+        () = stop.cancelled() => return Err(stopped()),
+    };
+    let image = image.map_err(|unavailable| {
         warn(&unavailable.reason.reason);
         Failure { reason: unavailable.reason, retry: unavailable.retry, kill: None }
     })?;
@@ -80,8 +93,9 @@ pub async fn start(deps: &Deps, pod: &Pod, plan: &Start, place: Site<'_>, pulls:
         return Err(failure("CreateContainerError", error.message().to_owned(), RETRY_SOON));
     }
     let config = blueprint::container(parts, &deps.host);
-    let created = deps.runtime.create_container(&place.sandbox.id, config, place.config.clone()).await;
-    let id = created.map_err(|error| {
+    let (runtime, sandbox, sandbox_config) = (deps.runtime.clone(), place.sandbox.id.clone(), place.config.clone());
+    let create = async move { runtime.create_container(&sandbox, config, sandbox_config).await };
+    let id = deps.finish("CreateContainer", create).await.map_err(|error| {
         warn(&error.to_string());
         failure("CreateContainerError", error.message().to_owned(), RETRY)
     })?;
@@ -91,14 +105,26 @@ pub async fn start(deps: &Deps, pod: &Pod, plan: &Start, place: Site<'_>, pulls:
         warn(&error.to_string());
         failure("RunContainerError", error.to_string(), RETRY)
     })?;
-    let started = deps.runtime.start_container(&id).await;
-    starting::unmark(&mark).await;
-    if let Err(error) = started {
+    let (runtime, started) = (deps.runtime.clone(), id.clone());
+    let start = async move {
+        let result = runtime.start_container(&started).await;
+        starting::unmark(&mark).await;
+        result
+    };
+    if let Err(error) = deps.finish("StartContainer", start).await {
         warn(&error.to_string());
         return Err(failure("RunContainerError", error.message().to_owned(), RETRY_SOON));
     }
     deps.events.container(pod, &container.name, "Started", "Container started");
-    post_start(deps, pod, container, id, place.ips).await
+    tokio::select! {
+        result = post_start(deps, pod, container, id, place.ips) => result,
+        () = stop.cancelled() => Err(stopped()),
+    }
+}
+
+/// The pod should no longer run.
+fn stopped() -> Failure {
+    failure("ContainerCreating", String::new(), Duration::ZERO)
 }
 
 async fn post_start(deps: &Deps, pod: &Pod, container: &Container, id: String, ips: &[String]) -> Result<(), Failure> {

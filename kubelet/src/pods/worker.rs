@@ -20,10 +20,10 @@ use super::observed::Observed;
 use super::plan::Facts;
 use super::spec;
 use super::teardown::{self, Fate};
-use crate::cri;
 use crate::probes::{self, Kind, Results, Verdicts};
 use crate::status::{self, Life, Reasons};
 use crate::volumes;
+use crate::{cri, metrics};
 
 /// What the API wants of a pod.
 #[derive(Debug, Clone)]
@@ -158,7 +158,10 @@ impl Worker {
 
     async fn sync(&mut self) -> Result<Next, Error> {
         let Desired { pod, gone } = self.desired.borrow_and_update().clone();
-        match teardown::fate(&pod, gone, self.memory.ended) {
+        let fate = teardown::fate(&pod, gone, self.memory.ended);
+        let operation = if fate == Fate::Run { "sync" } else { "terminating" };
+        let _timer = metrics::POD_WORKER.with_label_values(&[operation]).start_timer();
+        match fate {
             Fate::Run => self.run_pod(&pod).await,
             fate => self.end_pod(&pod, fate).await,
         }

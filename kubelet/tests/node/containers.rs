@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use crate::support::views::{container, is_ready, phase, shell, with};
 use crate::support::{self, Node};
+use corvette_kubelet::cri::proto::ContainerState;
 use serde_json::{Value, json};
 
 const SLEEP: &str = "trap 'exit 0' TERM; sleep 100000 & wait";
@@ -209,30 +211,28 @@ async fn probes_over_the_network_decide_readiness() {
     kubelet.kill().await;
 }
 
+/// Pods of an init and a main container that note each of their beginnings.
+fn noting_pods(node: &Node) -> Vec<String> {
+    let scratch = json!([{"name": "scratch", "emptyDir": {"medium": "Memory"}}]);
+    let mounts = json!({"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]});
+    let init = with(shell("init", "echo x >> /scratch/inits"), mounts.clone());
+    let main = with(shell("main", &format!("echo x >> /scratch/starts; {SLEEP}")), mounts);
+    let spec = json!({"initContainers": [init], "containers": [main], "volumes": scratch});
+    (0..4).map(|index| node.pod(&format!("p{index}"), spec.clone())).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kubelet_killed_again_and_again_starts_each_container_once() {
-    if !support::in_namespace("containers::a_kubelet_killed_again_and_again_starts_each_container_once") {
+async fn a_kubelet_stopped_again_and_again_starts_each_container_once() {
+    if !support::in_namespace("containers::a_kubelet_stopped_again_and_again_starts_each_container_once") {
         return;
     }
     let node = Node::start().await;
-    let names: Vec<String> = (0..4).map(|index| format!("p{index}")).collect();
-    let scratch = json!([{"name": "scratch", "emptyDir": {"medium": "Memory"}}]);
-    let mounted = |name: &str, script: &str| {
-        with(shell(name, script), json!({"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]}))
-    };
-    let paths: Vec<String> = names
-        .iter()
-        .map(|name| {
-            let init = mounted("init", "echo x >> /scratch/inits");
-            let main = mounted("main", &format!("echo x >> /scratch/starts; {SLEEP}"));
-            node.pod(name, json!({"initContainers": [init], "containers": [main], "volumes": scratch}))
-        })
-        .collect();
+    let paths = noting_pods(&node);
     // Each life ends a little later than the one before, somewhere in the middle of the work.
     for life in 0..25_u64 {
         let kubelet = node.kubelet();
-        tokio::time::sleep(std::time::Duration::from_millis(20 + life * 30)).await;
-        kubelet.kill().await;
+        tokio::time::sleep(Duration::from_millis(20 + life * 30)).await;
+        kubelet.stop().await;
     }
     let kubelet = node.kubelet();
     for path in &paths {
@@ -240,13 +240,36 @@ async fn a_kubelet_killed_again_and_again_starts_each_container_once() {
         assert_eq!(container(pod.as_ref(), "main")["restartCount"], 0);
         assert_eq!(node.exec(path, "main", "cat /scratch/starts /scratch/inits").await, "x\nx\n");
     }
-    // A pod that the API forgot while no kubelet ran is ended by the next one.
+    kubelet.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kubelet_killed_again_and_again_counts_no_restart_and_forgets_nothing() {
+    if !support::in_namespace("containers::a_kubelet_killed_again_and_again_counts_no_restart_and_forgets_nothing") {
+        return;
+    }
+    let node = Node::start().await;
+    let paths = noting_pods(&node);
+    for life in 0..25_u64 {
+        let kubelet = node.kubelet();
+        tokio::time::sleep(Duration::from_millis(20 + life * 30)).await;
+        kubelet.kill().await;
+    }
+    let kubelet = node.kubelet();
+    let runtime = node.runtime();
+    for path in &paths {
+        let pod = node.api.until(path, is_ready).await;
+        assert_eq!(container(pod.as_ref(), "main")["restartCount"], 0);
+    }
+    let containers = runtime.list_containers(Default::default()).await.unwrap();
+    let running = containers.iter().filter(|one| one.state() == ContainerState::ContainerRunning).count();
+    assert_eq!(running, paths.len());
+    // Pods that the API forgot while no kubelet ran are ended by the next one.
     kubelet.kill().await;
     for path in &paths {
         node.api.delete(path, 0);
     }
     let kubelet = node.kubelet();
-    let runtime = node.runtime();
     while !node.traces().is_empty() || !runtime.list_pod_sandboxes(Default::default()).await.unwrap().is_empty() {
         tokio::task::yield_now().await;
     }

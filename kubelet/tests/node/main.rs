@@ -5,5 +5,4 @@
 mod containers;
 mod lifecycle;
 mod streams;
-#[path = "../support/mod.rs"]
 mod support;

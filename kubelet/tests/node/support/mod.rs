@@ -50,8 +50,11 @@ pub struct Node {
     ca: String,
 }
 
-/// A kubelet that runs.
-pub struct Kubelet(Tasks);
+/// A kubelet that runs, on threads of its own.
+pub struct Kubelet {
+    tasks: Tasks,
+    runtime: Option<tokio::runtime::Runtime>,
+}
 
 impl Node {
     pub async fn start() -> Self {
@@ -115,9 +118,13 @@ impl Node {
         config.port = 0;
         config.log_dir = self.dir.path().join("logs");
         config.cgroup_root = format!("/cvk-{}", std::process::id());
-        let (client, own) = (self.api.client(), tasks.clone());
-        tasks.spawn("kubelet", async move { run(client, config, own).await.unwrap() });
-        Kubelet(tasks)
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (api, own) = (self.api.clone(), tasks.clone());
+        let scope = tasks.clone();
+        runtime.spawn(async move {
+            scope.spawn("kubelet", async move { run(api.client(), config, own).await.unwrap() });
+        });
+        Kubelet { tasks, runtime: Some(runtime) }
     }
 
     /// Makes a pod bound to the node; returns its path.
@@ -164,10 +171,27 @@ impl Node {
 }
 
 impl Kubelet {
-    /// Ends the kubelet at once, as a kill does: nothing is tidied up.
-    pub async fn kill(self) {
-        self.0.token().cancel();
-        let _ = self.0.shutdown(Duration::from_secs(20)).await;
+    /// Ends the kubelet in order; containers keep running.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown(Duration::from_secs(20)).await.unwrap();
+        self.end();
+    }
+
+    /// Ends the kubelet at once, as a kill does: every task stops where it is and nothing is tidied up.
+    pub async fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Kubelet {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
