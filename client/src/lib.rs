@@ -1,7 +1,7 @@
 //! The way to the API for everything but the API server: `kube` plus what it lacks.
 //!
 //! Owns the in-process and remote clients, shared informers with indexes, the work queue, leader
-//! election on Leases, expectations and the event recorder. Knows no controller and no storage.
+//! election on Leases, expectations, the event recorder and what placing a pod depends on. Knows no controller and no storage.
 
 mod connect;
 mod names;
@@ -11,6 +11,7 @@ pub mod expectations;
 pub mod informer;
 pub mod leader;
 pub mod metrics;
+pub mod placement;
 pub mod queue;
 
 pub use connect::{Error, from_kubeconfig, in_process};

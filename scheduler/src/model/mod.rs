@@ -1,13 +1,10 @@
-//! Values that decisions are made of, taken once from the API objects and compact: requests as integers, selectors compiled.
+//! Values that decisions are made of, taken once from the API objects and compact.
 
-mod affinity;
 mod node;
 mod pod;
-mod resources;
-mod taints;
 
-pub use affinity::{NodeMatcher, NodeTerms, Preferred};
+pub use corvette_client::placement::{
+    Effect, HostPort, NodeMatcher, NodeTerms, Preferred, Resources, Taint, Toleration,
+};
 pub use node::NodeInfo;
-pub use pod::{HostPort, PodInfo, PodKey};
-pub use resources::Resources;
-pub use taints::{Effect, Taint, Toleration};
+pub use pod::{PodInfo, PodKey};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use corvette_client::placement::{host_ports, of_pod, of_pod_nonzero};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::core::v1::Pod;
 
-use super::resources::{of_pod, of_pod_nonzero};
-use super::{NodeMatcher, Resources, Toleration};
+use super::{HostPort, NodeMatcher, Resources, Toleration};
 
 /// Names one incarnation of a pod: a pod that was deleted and made again has another uid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,27 +17,6 @@ pub struct PodKey {
     pub name: Arc<str>,
     /// Uid.
     pub uid: Arc<str>,
-}
-
-/// A port that a pod takes on its node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPort {
-    /// `TCP`, `UDP` or `SCTP`.
-    pub protocol: String,
-    /// Address it listens on, `0.0.0.0` for all.
-    pub ip: String,
-    /// Port, never 0.
-    pub port: i32,
-}
-
-impl HostPort {
-    /// Whether both cannot be on one node.
-    pub fn conflicts(&self, other: &Self) -> bool {
-        let any = |ip: &str| ip == "0.0.0.0";
-        self.port == other.port
-            && self.protocol == other.protocol
-            && (self.ip == other.ip || any(&self.ip) || any(&other.ip))
-    }
 }
 
 /// The facts of a pod that placing it depends on.
@@ -90,20 +69,4 @@ impl PodInfo {
             gates: spec.scheduling_gates.iter().flatten().map(|g| g.name.clone()).collect(),
         })
     }
-}
-
-fn host_ports(spec: &PodSpec) -> Vec<HostPort> {
-    let sidecars = spec.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
-    spec.containers
-        .iter()
-        .chain(sidecars)
-        .flat_map(|c| c.ports.iter().flatten())
-        .filter_map(|port| {
-            Some(HostPort {
-                port: port.host_port.filter(|p| *p > 0)?,
-                protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
-                ip: port.host_ip.clone().filter(|ip| !ip.is_empty()).unwrap_or_else(|| "0.0.0.0".to_owned()),
-            })
-        })
-        .collect()
 }
