@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use corvette_component::pki::Bundle;
 
 use crate::cgroups;
+use crate::logs::rotate::Policy;
 
 /// Port of the HTTPS server.
 pub const PORT: u16 = 10250;
@@ -44,6 +45,8 @@ pub struct Config {
     pub taints: Vec<(String, String, String)>,
     /// Cgroup below which pods get theirs.
     pub cgroup_root: String,
+    /// How much of a container's log is kept.
+    pub logs: Policy,
     /// The node's DNS configuration.
     pub resolv_conf: PathBuf,
 }
@@ -65,6 +68,7 @@ impl Config {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             cgroup_root: cgroups::root(&root_dir),
+            logs: Policy::default(),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             root_dir,
         }

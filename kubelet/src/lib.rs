@@ -6,6 +6,7 @@
 //!
 //! Must not know: the store, the API server's internals, which runtime answers on the CRI socket.
 
+pub mod admission;
 pub mod blueprint;
 pub mod cgroups;
 mod config;

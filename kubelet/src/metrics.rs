@@ -27,6 +27,13 @@ table! {
         "Duration in seconds for relisting pods in PLEG.",
         BUCKETS,
     );
+    /// Seconds that calls to the runtime take, by call.
+    RUNTIME_OPERATIONS: HistogramVec = histogram_vec(
+        "kubelet_runtime_operations_duration_seconds",
+        "Duration in seconds of runtime operations. Broken down by operation type.",
+        &["operation_type"],
+        BUCKETS,
+    );
     /// Seconds that one sync of a pod takes, by what the pod should do: sync, terminating.
     POD_WORKER: HistogramVec = histogram_vec(
         "kubelet_pod_worker_duration_seconds",

@@ -17,13 +17,14 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use tokio::net::TcpListener;
 
+use crate::admission::Ledger;
 use crate::blueprint::{Host, dns};
 use crate::config::Config;
 use crate::cri::Runtime;
 use crate::events::PodEvents;
 use crate::node::{Agent, machine, object};
 use crate::objects::Objects;
-use crate::pods::{Deps, Pods};
+use crate::pods::{Changes, Deps, Pods};
 use crate::server::{self, Server};
 use crate::status::Writer;
 use crate::volumes::{Tokens, Volumes};
@@ -121,13 +122,19 @@ async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks) -
             volumes,
             objects,
             services: services.clone(),
+            ledger: Ledger::default(),
             clock,
             tasks: tasks.child("pods"),
         })
     });
 
+    let changes = Changes::default();
+    let (follow, followed) = (changes.clone(), runtime.clone());
+    tasks.spawn_until_cancelled("runtime changes", async move { follow.follow(followed).await });
     let relist = pods.clone();
-    tasks.spawn_until_cancelled("relist", async move { relist.relist().await });
+    tasks.spawn_until_cancelled("relist", async move { relist.relist(changes).await });
+    let (logs, policy) = (pods.clone(), config.logs);
+    tasks.spawn_until_cancelled("rotate logs", async move { logs.rotate_logs(policy).await });
     let follow = pods.clone();
     let api: Api<Pod> = Api::all(client);
     let selector = watcher::Config::default().fields(&format!("spec.nodeName={}", config.node_name));

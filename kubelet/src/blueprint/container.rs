@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use corvette_proto::cri::{
-    ContainerConfig, ContainerMetadata, ImageSpec, KeyValue, LinuxContainerConfig, Mount, Signal,
+    ContainerConfig, ContainerMetadata, ImageSpec, KeyValue, LinuxContainerConfig, Mount, NamespaceMode, Signal,
 };
 use k8s_openapi::api::core::v1::{Container, Pod};
 
@@ -28,6 +28,8 @@ pub struct Parts<'a> {
     pub variables: BTreeMap<String, String>,
     /// Mounts.
     pub mounts: Vec<Mount>,
+    /// Id of the container whose processes an ephemeral one sees.
+    pub target: Option<String>,
 }
 
 /// Makes the configuration of a container.
@@ -37,6 +39,11 @@ pub fn container(parts: Parts<'_>, host: &Host) -> ContainerConfig {
     let expanded = |words: &Option<Vec<String>>| -> Vec<String> {
         words.iter().flatten().map(|word| env::expand(word, lookup)).collect()
     };
+    let mut security = security::container(pod, container, &parts.image_user, &host.seccomp_dir);
+    if let (Some(target), Some(namespaces)) = (&parts.target, &mut security.namespace_options) {
+        namespaces.pid = NamespaceMode::Target.into();
+        namespaces.target_id.clone_from(target);
+    }
     let user_image = container.image.clone().unwrap_or_default();
     let flag = |flag: Option<bool>| flag.unwrap_or(false);
     ContainerConfig {
@@ -54,7 +61,7 @@ pub fn container(parts: Parts<'_>, host: &Host) -> ContainerConfig {
         tty: flag(container.tty),
         linux: Some(LinuxContainerConfig {
             resources: Some(limits::limits(pod, container, host.capacity, host.oom_floor)),
-            security_context: Some(security::container(pod, container, &parts.image_user, &host.seccomp_dir)),
+            security_context: Some(security),
         }),
         stop_signal: stop_signal(container).into(),
         envs: parts.variables.into_iter().map(|(key, value)| KeyValue { key, value }).collect(),

@@ -9,9 +9,9 @@ use corvette_proto::cri::{
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{dns, security};
-use crate::cgroups;
 use crate::pods::{labels, spec};
 use crate::resources::Amounts;
+use crate::{admission, cgroups};
 
 /// What the node gives to all pods.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ pub fn sandbox(pod: &Pod, attempt: u32, host: &Host) -> PodSandboxConfig {
             sysctls: sysctls
                 .unwrap_or_default()
                 .iter()
-                .map(|sysctl| (sysctl.name.clone(), sysctl.value.clone()))
+                .map(|sysctl| (admission::dotted(&sysctl.name).into_owned(), sysctl.value.clone()))
                 .collect::<HashMap<_, _>>(),
             ..LinuxPodSandboxConfig::default()
         }),

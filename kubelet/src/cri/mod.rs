@@ -4,12 +4,14 @@
 //! deadline (the runtime is told of it too) and fails with an [`Error`] whose variant says what the caller can do. It
 //! knows nothing of pods: names, labels and decisions belong to its callers.
 
+mod changes;
 mod error;
 mod images;
 mod runtime;
 mod stats;
 mod streaming;
 
+pub use changes::Change;
 pub use corvette_proto::cri as proto;
 pub use error::{Error, Failure};
 pub use runtime::{EXEC_SLACK, Runtime, TIMEOUT};

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use corvette_proto::containerd_events::events_client::EventsClient;
 use corvette_proto::cri::image_service_client::ImageServiceClient;
 use corvette_proto::cri::runtime_service_client::RuntimeServiceClient;
 use corvette_proto::cri::{
     Container, ContainerConfig, ContainerFilter, ContainerStatusRequest, ContainerStatusResponse,
-    CreateContainerRequest, GetEventsRequest, LinuxContainerResources, ListContainersRequest, ListPodSandboxRequest,
-    NetworkConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter, PodSandboxStatusRequest, PodSandboxStatusResponse,
+    CreateContainerRequest, LinuxContainerResources, ListContainersRequest, ListPodSandboxRequest, NetworkConfig,
+    PodSandbox, PodSandboxConfig, PodSandboxFilter, PodSandboxStatusRequest, PodSandboxStatusResponse,
     RemoveContainerRequest, RemovePodSandboxRequest, ReopenContainerLogRequest, RunPodSandboxRequest, RuntimeConfig,
     StartContainerRequest, StatusRequest, StatusResponse, StopContainerRequest, StopPodSandboxRequest,
     UpdateContainerResourcesRequest, UpdateRuntimeConfigRequest, VersionRequest, VersionResponse,
@@ -18,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::{Error, Result};
+use crate::metrics;
 
 /// Deadline of a call (`--runtime-request-timeout`, kubelet default @ v1.36).
 pub const TIMEOUT: Duration = Duration::from_secs(120);
@@ -35,6 +37,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Runtime {
     pub(super) runtime: RuntimeServiceClient<Channel>,
     pub(super) images: ImageServiceClient<Channel>,
+    pub(super) events: EventsClient<Channel>,
 }
 
 impl Runtime {
@@ -53,6 +56,7 @@ impl Runtime {
             runtime: RuntimeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE),
+            events: EventsClient::new(channel.clone()),
             images: ImageServiceClient::new(channel)
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE),
@@ -262,16 +266,6 @@ impl Runtime {
             .await
             .map(drop)
     }
-
-    /// Subscribes to container events from now on. The stream has no deadline and ends when the runtime goes away.
-    ///
-    /// # Errors
-    /// [`Error::Unimplemented`] before containerd 1.7: list instead.
-    pub async fn events(&self) -> Result<tonic::Streaming<corvette_proto::cri::ContainerEventResponse>> {
-        let mut client = self.runtime.clone();
-        let answer = client.get_container_events(GetEventsRequest {}).await;
-        answer.map(tonic::Response::into_inner).map_err(|s| Error::from_status("GetContainerEvents", &s))
-    }
 }
 
 /// Sends one request with a deadline that both ends know.
@@ -288,6 +282,7 @@ where
     request.set_timeout(deadline);
     let expired = || Error::from_status(name, &tonic::Status::deadline_exceeded("context deadline exceeded"));
     let started = tokio::time::Instant::now();
+    let _timer = metrics::RUNTIME_OPERATIONS.with_label_values(&[operation(name).as_str()]).start_timer();
     match tokio::time::timeout(deadline, send(request)).await {
         Ok(Ok(response)) => Ok(response.into_inner()),
         // The transport's own timer runs to the same deadline and calls its expiry a cancellation.
@@ -295,6 +290,18 @@ where
         Ok(Err(status)) => Err(Error::from_status(name, &status)),
         Err(_) => Err(expired()),
     }
+}
+
+/// A call's name in the words of the metrics: `create_container` for `CreateContainer`.
+fn operation(call: &str) -> String {
+    let mut out = String::with_capacity(call.len() + 4);
+    for letter in call.chars() {
+        if letter.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
 }
 
 /// Refuses an empty id, which no runtime may answer.
@@ -317,6 +324,14 @@ mod tests {
         assert_eq!(seconds(Duration::ZERO), 0);
         assert_eq!(seconds(Duration::from_millis(1)), 1);
         assert_eq!(seconds(Duration::from_millis(2000)), 2);
+    }
+
+    #[test]
+    fn operations_are_named_as_metrics_are() {
+        assert_eq!(
+            (operation("RunPodSandbox").as_str(), operation("Version").as_str()),
+            ("run_pod_sandbox", "version")
+        );
     }
 
     #[tokio::test]

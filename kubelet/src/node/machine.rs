@@ -117,6 +117,11 @@ pub fn info(runtime_version: &str) -> NodeSystemInfo {
     }
 }
 
+/// Whether the kernel enforces AppArmor profiles.
+pub fn app_armor() -> bool {
+    fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with('Y'))
+}
+
 /// The architecture in Go's words.
 pub fn architecture() -> &'static str {
     match std::env::consts::ARCH {

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use tokio::sync::oneshot;
 
+use crate::admission::Ledger;
 use crate::blueprint::Host;
 use crate::cri::{self, Runtime};
 use crate::events::PodEvents;
@@ -38,6 +39,8 @@ pub struct Deps {
     pub objects: Objects,
     /// Services, for environment variables.
     pub services: Informer<Service>,
+    /// Pods that this node has taken.
+    pub ledger: Ledger,
     /// Clock.
     pub clock: SharedClock,
     /// Where workers are spawned.

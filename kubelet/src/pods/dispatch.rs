@@ -3,25 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use corvette_proto::cri::{Container, ContainerFilter, ContainerState, PodSandbox, PodSandboxFilter, PodSandboxState};
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
-use kube::api::ObjectMeta;
+use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::deps::Deps;
+use super::spec;
 use super::worker::{Desired, Signals, Worker};
-use super::{labels, spec};
-use crate::{cgroups, cri, metrics};
-
-/// How often the runtime is asked what changed.
-const RELIST: Duration = Duration::from_millis(500);
-/// How often directories without a pod are looked for, in relists.
-const SWEEP_EVERY: u64 = 120;
 
 struct Handle {
     desired: watch::Sender<Desired>,
@@ -45,17 +36,6 @@ impl std::fmt::Debug for Pods {
     }
 }
 
-/// What the runtime has of a pod, as far as a list tells: ids and states.
-type Summary = Vec<(String, i32)>;
-
-/// Who a pod in the runtime is.
-#[derive(Debug, Clone)]
-struct Identity {
-    namespace: String,
-    name: String,
-    grace: Option<i64>,
-}
-
 impl Pods {
     /// Makes it, without pods.
     pub fn new(deps: Deps) -> Self {
@@ -65,15 +45,12 @@ impl Pods {
     /// Takes in a stream of changes of the pods that are bound to this node, until it ends.
     pub async fn follow(&self, events: impl Stream<Item = watcher::Result<watcher::Event<Pod>>>) {
         let mut events = std::pin::pin!(events);
-        let mut listed = HashSet::new();
+        let mut listed = Vec::new();
         while let Some(event) = events.next().await {
             match event {
                 Ok(watcher::Event::Init) => listed.clear(),
-                Ok(watcher::Event::InitApply(pod)) => {
-                    listed.insert(spec::uid(&pod).to_owned());
-                    self.set(Arc::new(pod));
-                }
-                Ok(watcher::Event::InitDone) => self.listed(&listed),
+                Ok(watcher::Event::InitApply(pod)) => listed.push(Arc::new(pod)),
+                Ok(watcher::Event::InitDone) => self.listed(std::mem::take(&mut listed)),
                 Ok(watcher::Event::Apply(pod)) => self.set(Arc::new(pod)),
                 Ok(watcher::Event::Delete(pod)) => self.gone(Arc::new(pod)),
                 Err(error) => tracing::warn!(%error, "watch of pods failed, will retry"),
@@ -81,13 +58,18 @@ impl Pods {
         }
     }
 
-    /// Takes in a complete list: pods that are not in it are gone.
-    fn listed(&self, uids: &HashSet<String>) {
+    /// Takes in a complete list: pods that are not in it are gone. Those that this node took before are known before
+    /// any other is judged.
+    fn listed(&self, mut pods: Vec<Arc<Pod>>) {
+        pods.sort_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp));
+        pods.iter().filter(|pod| spec::acknowledged(pod)).for_each(|pod| self.0.deps.ledger.record(pod));
+        let uids: HashSet<&str> = pods.iter().map(|pod| spec::uid(pod)).collect();
         for (uid, handle) in self.0.workers.lock().iter() {
-            if !uids.contains(uid) {
+            if !uids.contains(uid.as_str()) {
                 handle.desired.send_if_modified(|desired| !std::mem::replace(&mut desired.gone, true));
             }
         }
+        pods.into_iter().for_each(|pod| self.set(pod));
         self.0.synced.store(true, Ordering::Release);
     }
 
@@ -103,14 +85,18 @@ impl Pods {
         }
     }
 
-    fn upsert(&self, desired: Desired) {
+    pub(super) fn upsert(&self, desired: Desired) {
         let uid = spec::uid(&desired.pod).to_owned();
         if uid.is_empty() {
             return;
         }
         let mut workers = self.0.workers.lock();
         if let Some(handle) = workers.get(&uid) {
-            handle.desired.send_replace(desired);
+            let pod = Arc::clone(&desired.pod);
+            if facts_changed(&handle.desired.send_replace(desired).pod, &pod) {
+                handle.signals.dirty.store(true, Ordering::Release);
+                handle.signals.wake.notify_one();
+            }
             return;
         }
         let (sender, receiver) = watch::channel(desired);
@@ -156,150 +142,31 @@ impl Pods {
         workers.values().map(|handle| handle.desired.borrow().clone()).filter(|d| !d.gone).map(|d| d.pod).collect()
     }
 
-    /// The runtime.
+    /// What the workers share.
     pub(super) fn deps(&self) -> &Deps {
         &self.0.deps
     }
 
-    /// Asks the runtime again and again what changed, and wakes the workers concerned. Pods that only the runtime knows
-    /// are ended, once the API has told which pods there are.
-    pub async fn relist(&self) {
-        let mut known: HashMap<String, Summary> = HashMap::new();
-        let mut ticks = tokio::time::interval(RELIST);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut swept = false;
-        for round in 0_u64.. {
-            ticks.tick().await;
-            let found = match self.list().await {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::warn!(%error, "runtime not listed, will retry");
-                    continue;
-                }
-            };
-            let synced = self.0.synced.load(Ordering::Acquire);
-            for (uid, (summary, identity)) in &found {
-                if known.get(uid) != Some(summary) {
-                    self.wake(uid);
-                }
-                if synced {
-                    self.end_unknown(uid, identity);
-                }
-            }
-            known.keys().filter(|uid| !found.contains_key(*uid)).for_each(|uid| self.wake(uid));
-            known = found.into_iter().map(|(uid, (summary, _))| (uid, summary)).collect();
-            if synced && (!swept || round % SWEEP_EVERY == 0) {
-                swept = true;
-                self.sweep(&known).await;
-            }
-        }
+    /// Whether the API has told which pods there are.
+    pub(super) fn synced(&self) -> bool {
+        self.0.synced.load(Ordering::Acquire)
     }
 
-    fn wake(&self, uid: &str) {
+    /// Whether a pod has a worker.
+    pub(super) fn has_worker(&self, uid: &str) -> bool {
+        self.0.workers.lock().contains_key(uid)
+    }
+
+    /// Has a pod's worker look again.
+    pub(super) fn wake(&self, uid: &str) {
         if let Some(handle) = self.0.workers.lock().get(uid) {
             handle.signals.wake.notify_one();
         }
     }
-
-    async fn list(&self) -> Result<HashMap<String, (Summary, Identity)>, cri::Error> {
-        let _timer = metrics::RELIST.start_timer();
-        let mut found: HashMap<String, (Summary, Identity)> = HashMap::new();
-        let runtime = &self.0.deps.runtime;
-        let mut add = |labels: &HashMap<String, String>, id: String, state: i32, grace: Option<i64>| {
-            let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-            let uid = label(labels::POD_UID);
-            if uid.is_empty() {
-                return;
-            }
-            let identity =
-                Identity { namespace: label(labels::POD_NAMESPACE), name: label(labels::POD_NAME), grace: None };
-            let entry = found.entry(uid).or_insert_with(|| (Summary::new(), identity));
-            entry.0.push((id, state));
-            entry.1.grace = entry.1.grace.or(grace);
-        };
-        let sandboxes = runtime.list_pod_sandboxes(PodSandboxFilter::default()).await?;
-        let containers = runtime.list_containers(ContainerFilter::default()).await?;
-        count(&sandboxes, &containers);
-        for sandbox in sandboxes {
-            let state = -1 - sandbox.state;
-            add(&sandbox.labels, sandbox.id, state, None);
-        }
-        for container in containers {
-            let grace = container.annotations.get(labels::POD_GRACE).and_then(|text| text.parse().ok());
-            add(&container.labels, container.id, container.state, grace);
-        }
-        for (summary, _) in found.values_mut() {
-            summary.sort();
-        }
-        Ok(found)
-    }
-
-    /// Ends a pod that the runtime has and the API does not.
-    fn end_unknown(&self, uid: &str, identity: &Identity) {
-        if self.0.workers.lock().contains_key(uid) {
-            return;
-        }
-        tracing::info!(
-            pod = identity.name,
-            namespace = identity.namespace,
-            uid,
-            "ending a pod that the API does not know"
-        );
-        let pod = Pod {
-            metadata: ObjectMeta {
-                name: Some(identity.name.clone()),
-                namespace: Some(identity.namespace.clone()),
-                uid: Some(uid.to_owned()),
-                ..ObjectMeta::default()
-            },
-            spec: Some(PodSpec { termination_grace_period_seconds: identity.grace, ..PodSpec::default() }),
-            ..Pod::default()
-        };
-        self.upsert(Desired { pod: Arc::new(pod), gone: true });
-    }
-
-    /// Removes directories and control groups of pods that neither the API nor the runtime knows.
-    async fn sweep(&self, known: &HashMap<String, Summary>) {
-        for uid in self.0.deps.volumes.uids().await {
-            if known.contains_key(&uid) || self.0.workers.lock().contains_key(&uid) {
-                continue;
-            }
-            if let Err(error) = self.0.deps.volumes.remove(&uid).await {
-                tracing::warn!(pod_uid = uid, %error, "left-over volumes not removed, will retry");
-            }
-        }
-        self.sweep_cgroups(known).await;
-    }
-
-    async fn sweep_cgroups(&self, known: &HashMap<String, Summary>) {
-        let root = self.0.deps.host.cgroup_root.clone();
-        let listed = tokio::task::spawn_blocking(move || cgroups::pods(&root)).await;
-        let Ok(Ok(listed)) = listed else { return };
-        // Looked at after the list was made: a pod has its worker before it has a cgroup.
-        let left: Vec<String> = {
-            let workers = self.0.workers.lock();
-            listed.into_iter().filter(|uid| !known.contains_key(uid) && !workers.contains_key(uid)).collect()
-        };
-        for uid in left {
-            let cgroup = cgroups::of_pod(&self.0.deps.host.cgroup_root, &uid);
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || cgroups::remove(&cgroup)).await {
-                tracing::debug!(pod_uid = uid, %error, "left-over control group not removed, will retry");
-            }
-        }
-    }
 }
 
-fn count(sandboxes: &[PodSandbox], containers: &[Container]) {
-    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let ready = sandboxes.iter().filter(|sandbox| sandbox.state() == PodSandboxState::SandboxReady).count();
-    metrics::RUNNING_PODS.set(number(ready));
-    for (state, word) in [
-        (ContainerState::ContainerCreated, "created"),
-        (ContainerState::ContainerRunning, "running"),
-        (ContainerState::ContainerExited, "exited"),
-        (ContainerState::ContainerUnknown, "unknown"),
-    ] {
-        let of_state = containers.iter().filter(|container| container.state() == state).count();
-        metrics::RUNNING_CONTAINERS.with_label_values(&[word]).set(number(of_state));
-    }
+/// Whether what volumes show of the pod itself may have changed.
+fn facts_changed(old: &Pod, new: &Pod) -> bool {
+    let facts = |pod: &Pod| (pod.metadata.labels.clone(), pod.metadata.annotations.clone(), pod.metadata.generation);
+    facts(old) != facts(new)
 }

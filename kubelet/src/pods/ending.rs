@@ -28,6 +28,9 @@ impl Worker {
         loop {
             let observed = self.observe(pod).await?;
             let life = if observed.alive().next().is_some() { Life::Active } else { Life::Over };
+            if life == Life::Over {
+                self.deps.ledger.release(&self.uid);
+            }
             self.report_end(pod, &observed, fate, life);
             match teardown::next(pod, &observed, fate, !self.memory.unmounted) {
                 Step::StopContainers(containers) => {
@@ -82,9 +85,9 @@ impl Worker {
     }
 
     /// Reports the state of a pod that ends. Once the final status is given and the runtime has forgotten the
-    /// containers, there is nothing better to say.
+    /// containers, or never had any, there is nothing better to say.
     fn report_end(&mut self, pod: &Arc<Pod>, observed: &Observed, fate: Fate, life: Life) {
-        let forgotten = self.memory.final_status && observed.containers.is_empty();
+        let forgotten = (self.memory.final_status || spec::finished(pod)) && observed.containers.is_empty();
         if fate == Fate::Gone || forgotten {
             return;
         }

@@ -47,8 +47,7 @@ impl Lookup for Pods {
 }
 
 fn has(pod: &Pod, name: &str) -> bool {
-    let ephemeral = pod.spec.as_ref().and_then(|spec| spec.ephemeral_containers.as_deref()).unwrap_or_default();
-    spec::container(pod, name).is_some() || ephemeral.iter().any(|container| container.name == name)
+    spec::container(pod, name).is_some() || spec::is_ephemeral(pod, name)
 }
 
 fn failed(error: &cri::Error) -> LookupError {

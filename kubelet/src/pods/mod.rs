@@ -3,6 +3,7 @@
 //! Owns the life of sandboxes and containers. Decisions are pure functions of values in [`plan`] and [`teardown`];
 //! workers do the IO. Everything is found again after a restart by the labels in [`labels`].
 
+mod admit;
 pub mod backoff;
 mod deps;
 mod dispatch;
@@ -12,6 +13,7 @@ mod hooks;
 pub mod image_name;
 mod images;
 pub mod labels;
+mod log_rotation;
 mod lookup;
 #[cfg(test)]
 mod model;
@@ -19,6 +21,7 @@ mod mounts;
 mod observe;
 pub mod observed;
 pub mod plan;
+mod relist;
 mod running;
 pub mod spec;
 mod start;
@@ -30,3 +33,4 @@ mod worker;
 pub use deps::Deps;
 pub use dispatch::Pods;
 pub use lookup::{ContainerInfo, ContainerState, Instance, Lookup, LookupError};
+pub use relist::Changes;

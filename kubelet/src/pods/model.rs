@@ -106,7 +106,7 @@ impl Model {
 
     fn start(&mut self, name: &str, restart_count: u32) {
         let number = self.tick();
-        let container = spec::container(&self.pod, name).unwrap();
+        let container = spec::any_container(&self.pod, name).unwrap();
         let sandbox_id = self.observed.ready_sandbox().unwrap().id.clone();
         self.observed.containers.push(Container {
             id: format!("c{number}"),
@@ -122,7 +122,7 @@ impl Model {
             message: String::new(),
             image: String::new(),
             image_id: String::new(),
-            hash: labels::hash(container),
+            hash: labels::hash(&container),
             grace: None,
             log_path: String::new(),
         });

@@ -157,6 +157,7 @@ fn anything_left(observed: &Observed) -> bool {
 
 fn in_sandbox(facts: &Facts<'_>, sandbox: &Sandbox) -> Plan {
     let mut plan = Plan::default();
+    ephemeral(facts, &mut plan);
     let initialized = spec::containers(facts.pod)
         .iter()
         .any(|container| facts.observed.latest_in(&sandbox.id, &container.name).is_some());
@@ -175,6 +176,16 @@ fn in_sandbox(facts: &Facts<'_>, sandbox: &Sandbox) -> Plan {
         return Plan { completed: true, stop_pod: anything_left(facts.observed), ..Plan::default() };
     }
     plan
+}
+
+/// Plans ephemeral containers: each is started once, whatever the others do.
+fn ephemeral(facts: &Facts<'_>, plan: &mut Plan) {
+    for container in spec::ephemeral(facts.pod) {
+        let last = facts.observed.latest(&container.name);
+        if last.is_none_or(|last| last.state == State::Created) {
+            start(facts, &spec::as_container(container), plan);
+        }
+    }
 }
 
 /// Plans one regular container; returns whether it runs or will run again.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use corvette_component::CancellationToken;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::node::v1::RuntimeClass;
+use kube::Api;
 use tokio::time::Instant;
 
 use super::observed::{Observed, Sandbox, State};
@@ -15,12 +17,15 @@ use super::stop::{self, Target};
 use super::worker::{Error, Next, Worker};
 use super::{spec, teardown};
 use crate::blueprint;
+use crate::logs::rotate;
 use crate::probes::Stage;
 use crate::status::{self, Life, Reason};
 use crate::volumes;
 
 /// How often volumes are brought up to date though no watch told of a change.
 const REFRESH: Duration = Duration::from_secs(60);
+/// Deadline of looking up a RuntimeClass.
+const LOOK_UP: Duration = Duration::from_secs(10);
 /// Instances of a container that are kept: the newest and the one before.
 const KEEP: usize = 2;
 
@@ -28,9 +33,12 @@ impl Worker {
     pub(super) async fn run_pod(&mut self, pod: &Arc<Pod>) -> Result<Next, Error> {
         self.deps.objects.track(&self.uid, &volumes::references(pod));
         // Each step makes progress or ends the sync; the bound only guards against a runtime that forgets.
-        let steps = 4 + 2 * spec::all_containers(pod).count();
+        let steps = 4 + 2 * (spec::all_containers(pod).count() + spec::ephemeral(pod).len());
         for _ in 0..steps {
             let observed = self.observe(pod).await?;
+            if let Some(next) = Box::pin(self.admit(pod, &observed)).await? {
+                return Ok(next);
+            }
             if self.past_deadline(pod) {
                 self.report(pod, &observed, Life::Active);
                 return Ok(Next::Now);
@@ -46,12 +54,12 @@ impl Worker {
             if plan.stop_pod {
                 self.stop_all(pod, &observed).await?;
             } else if let Some(attempt) = plan.create_sandbox {
-                self.make_sandbox(pod, &observed, attempt).await?;
+                Box::pin(self.make_sandbox(pod, &observed, attempt)).await?;
             } else if plan.kill.is_empty() && plan.start.is_empty() {
                 return self.settled(pod, &observed, &plan).await;
             } else {
                 self.kill(pod, &observed, &plan.kill).await?;
-                if let Some(next) = self.start_all(pod, &observed, &plan).await? {
+                if let Some(next) = Box::pin(self.start_all(pod, &observed, &plan)).await? {
                     return Ok(next);
                 }
             }
@@ -119,9 +127,10 @@ impl Worker {
         self.set_up_volumes(pod).await?;
         let config = blueprint::sandbox(pod, attempt, &self.deps.host);
         let made = async {
+            let handler = self.runtime_handler(pod).await?;
             tokio::fs::create_dir_all(&config.log_directory).await.map_err(|error| error.to_string())?;
             let runtime = self.deps.runtime.clone();
-            let run = async move { runtime.run_pod_sandbox(config, "").await };
+            let run = async move { runtime.run_pod_sandbox(config, &handler).await };
             self.deps.finish("RunPodSandbox", run).await.map_err(|error| error.to_string())
         };
         match made.await {
@@ -131,6 +140,21 @@ impl Worker {
                 self.deps.events.pod_warning(pod, "FailedCreatePodSandBox", &message);
                 Err(Error::Reported(message))
             }
+        }
+    }
+
+    /// The runtime handler of the pod's RuntimeClass, which is looked up anew for each sandbox as upstream does.
+    async fn runtime_handler(&self, pod: &Pod) -> Result<String, String> {
+        let class = pod.spec.as_ref().and_then(|spec| spec.runtime_class_name.as_deref()).unwrap_or_default();
+        if class.is_empty() {
+            return Ok(String::new());
+        }
+        let api: Api<RuntimeClass> = Api::all(self.deps.client.clone());
+        match tokio::time::timeout(LOOK_UP, api.get_opt(class)).await {
+            Ok(Ok(Some(found))) => Ok(found.handler),
+            Ok(Ok(None)) => Err(format!("RuntimeClass {class:?} not found")),
+            Ok(Err(error)) => Err(format!("failed to get RuntimeClass {class:?}: {error}")),
+            Err(_) => Err(format!("failed to get RuntimeClass {class:?}: timed out waiting for the API server")),
         }
     }
 
@@ -211,11 +235,14 @@ impl Worker {
         }
         let config = blueprint::sandbox(pod, sandbox.attempt, &self.deps.host);
         let ips = self.ips(pod, observed);
-        let site = Site { sandbox, config: &config, volumes, ips: &ips };
+        let target = spec::ephemeral(pod).iter().find(|container| container.name == start.name);
+        let target = target.and_then(|container| observed.latest(container.target_container_name.as_deref()?));
+        let target = target.map(|container| container.id.as_str());
+        let site = Site { sandbox, config: &config, volumes, ips: &ips, target };
         let (stopped, token) = (self.stopped(), CancellationToken::new());
         let deps = Arc::clone(&self.deps);
         let result = {
-            let mut work = std::pin::pin!(start::start(&deps, pod, start, site, &mut self.memory.pulls, &token));
+            let mut work = Box::pin(start::start(&deps, pod, start, site, &mut self.memory.pulls, &token));
             tokio::select! {
                 result = &mut work => result,
                 () = stopped => {
@@ -277,7 +304,7 @@ impl Worker {
             if *count > KEEP && container.state != State::Running {
                 self.deps.runtime.remove_container(&container.id).await?;
                 if !container.log_path.is_empty() {
-                    remove_file(&container.log_path).await;
+                    remove_log(&container.log_path).await;
                 }
             }
         }
@@ -290,12 +317,10 @@ impl Worker {
     }
 }
 
-async fn remove_file(path: &str) {
-    match tokio::fs::remove_file(path).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(path, %error, "old log not removed");
-        }
-        _ => {}
+async fn remove_log(path: &str) {
+    let log = std::path::PathBuf::from(path);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || rotate::remove(&log)).await {
+        tracing::warn!(path, %error, "old log not removed");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Accessors on pods that hide options and defaults. Pure.
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use std::borrow::Cow;
+
+use k8s_openapi::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
 
 /// Default grace period of a pod, in seconds.
 pub const DEFAULT_GRACE: i64 = 30;
@@ -40,7 +42,48 @@ pub fn all_containers(pod: &Pod) -> impl Iterator<Item = &Container> {
     init_containers(pod).iter().chain(containers(pod))
 }
 
-/// Finds a container by name.
+/// Ephemeral containers as the API has them.
+pub fn ephemeral(pod: &Pod) -> &[EphemeralContainer] {
+    pod.spec.as_ref().and_then(|spec| spec.ephemeral_containers.as_deref()).unwrap_or_default()
+}
+
+/// Whether the container is an ephemeral one.
+pub fn is_ephemeral(pod: &Pod, name: &str) -> bool {
+    ephemeral(pod).iter().any(|container| container.name == name)
+}
+
+/// An ephemeral container in the form of the others.
+pub fn as_container(ephemeral: &EphemeralContainer) -> Container {
+    let own = ephemeral.clone();
+    Container {
+        args: own.args,
+        command: own.command,
+        env: own.env,
+        env_from: own.env_from,
+        image: own.image,
+        image_pull_policy: own.image_pull_policy,
+        name: own.name,
+        resources: own.resources,
+        security_context: own.security_context,
+        stdin: own.stdin,
+        stdin_once: own.stdin_once,
+        termination_message_path: own.termination_message_path,
+        termination_message_policy: own.termination_message_policy,
+        tty: own.tty,
+        volume_devices: own.volume_devices,
+        volume_mounts: own.volume_mounts,
+        working_dir: own.working_dir,
+        ..Container::default()
+    }
+}
+
+/// Finds a container by name, ephemeral ones included.
+pub fn any_container<'a>(pod: &'a Pod, name: &str) -> Option<Cow<'a, Container>> {
+    let ephemeral = || ephemeral(pod).iter().find(|container| container.name == name).map(as_container);
+    container(pod, name).map(Cow::Borrowed).or_else(|| ephemeral().map(Cow::Owned))
+}
+
+/// Finds an init or regular container by name.
 pub fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
     all_containers(pod).find(|container| container.name == name)
 }
@@ -55,9 +98,13 @@ pub fn is_sidecar(init: &Container) -> bool {
     init.restart_policy.as_deref() == Some("Always")
 }
 
-/// Field path of a container for events: `spec.containers{name}` or `spec.initContainers{name}`.
+/// Field path of a container for events, such as `spec.containers{name}`.
 pub fn field_path(pod: &Pod, name: &str) -> String {
-    let list = if is_init(pod, name) { "initContainers" } else { "containers" };
+    let list = match (is_init(pod, name), is_ephemeral(pod, name)) {
+        (true, _) => "initContainers",
+        (_, true) => "ephemeralContainers",
+        _ => "containers",
+    };
     format!("spec.{list}{{{name}}}")
 }
 
@@ -89,8 +136,11 @@ pub fn restart_policy(pod: &Pod) -> RestartPolicy {
 }
 
 /// Whether a container that ended with `exit_code` is started again: its own rules, then its own policy, then the
-/// pod's. Init containers that are not sidecars end for good with exit code 0.
+/// pod's. Init containers that are not sidecars end for good with exit code 0, ephemeral ones with any.
 pub fn restarts(pod: &Pod, container: &Container, exit_code: i32) -> bool {
+    if is_ephemeral(pod, &container.name) {
+        return false;
+    }
     let init = is_init(pod, &container.name);
     if init && is_sidecar(container) {
         return true;
@@ -144,6 +194,11 @@ pub fn grace_period(pod: &Pod) -> i64 {
 /// Whether a phase is final.
 pub fn is_terminal(phase: &str) -> bool {
     phase == "Succeeded" || phase == "Failed"
+}
+
+/// Whether a kubelet has taken the pod and it has not ended.
+pub fn acknowledged(pod: &Pod) -> bool {
+    pod.status.as_ref().is_some_and(|status| status.start_time.is_some()) && !finished(pod)
 }
 
 /// Whether the API already holds a final phase for the pod.

@@ -46,6 +46,8 @@ pub struct Site<'a> {
     pub volumes: &'a mounts::Paths,
     /// Addresses of the pod.
     pub ips: &'a [String],
+    /// Id of the container whose processes an ephemeral one sees.
+    pub target: Option<&'a str>,
 }
 
 /// Starts a container. Events are recorded here. `stop` ends waiting for images and hooks; calls that change the
@@ -61,19 +63,20 @@ pub async fn start(
     pulls: &mut Pulls,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let Some(container) = spec::container(pod, &plan.name) else { return Ok(()) };
+    let Some(container) = spec::any_container(pod, &plan.name) else { return Ok(()) };
+    let container = container.as_ref();
     let warn = |message: &str| {
         deps.events.container_warning(pod, &container.name, "Failed", &format!("Error: {message}"));
     };
     let image = tokio::select! {
-        image = images::ensure(deps, pod, container, place.config, pulls) => image,
+        image = Box::pin(images::ensure(deps, pod, container, place.config, pulls)) => image,
         () = stop.cancelled() => return Err(stopped()),
     };
     let image = image.map_err(|unavailable| {
         warn(&unavailable.reason.reason);
         Failure { reason: unavailable.reason, retry: unavailable.retry, kill: None }
     })?;
-    let (environment, mounts) = prepare(deps, pod, container, &image, place).await.map_err(|message| {
+    let (environment, mounts) = Box::pin(prepare(deps, pod, container, &image, place)).await.map_err(|message| {
         warn(&message);
         failure("CreateContainerConfigError", message, RETRY)
     })?;
@@ -85,6 +88,7 @@ pub async fn start(
         image_user: image.user,
         variables: environment.variables,
         mounts,
+        target: place.target.map(ToOwned::to_owned),
     };
     if let Some(unused) = &plan.discard
         && let Err(error) = deps.runtime.remove_container(unused).await

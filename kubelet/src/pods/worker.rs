@@ -77,6 +77,8 @@ pub(super) struct Memory {
     pub(super) crashes: Backoff,
     pub(super) pulls: Pulls,
     pub(super) reasons: Reasons,
+    /// The node took the pod.
+    pub(super) admitted: bool,
     /// The node failed the pod.
     pub(super) failed: Option<status::Verdict>,
     /// All containers have ended for good.
@@ -162,8 +164,9 @@ impl Worker {
         let operation = if fate == Fate::Run { "sync" } else { "terminating" };
         let _timer = metrics::POD_WORKER.with_label_values(&[operation]).start_timer();
         match fate {
-            Fate::Run => self.run_pod(&pod).await,
-            fate => self.end_pod(&pod, fate).await,
+            // Boxed, so that a worker that waits is small.
+            Fate::Run => Box::pin(self.run_pod(&pod)).await,
+            fate => Box::pin(self.end_pod(&pod, fate)).await,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! As upstream's `pkg/kubelet: convertToAPIContainerStatuses @ v1.36`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{
@@ -59,13 +60,16 @@ pub enum Which {
     Init,
     /// Regular containers, by name.
     Regular,
+    /// Ephemeral containers, in the order of the spec.
+    Ephemeral,
 }
 
 /// Makes the statuses of one list of containers.
 pub fn statuses(inputs: Inputs<'_>, which: Which) -> Vec<ContainerStatus> {
-    let containers = match which {
-        Which::Init => spec::init_containers(inputs.pod),
-        Which::Regular => spec::containers(inputs.pod),
+    let containers: Cow<'_, [Container]> = match which {
+        Which::Init => spec::init_containers(inputs.pod).into(),
+        Which::Regular => spec::containers(inputs.pod).into(),
+        Which::Ephemeral => spec::ephemeral(inputs.pod).iter().map(spec::as_container).collect(),
     };
     let mut out: Vec<ContainerStatus> = containers.iter().map(|container| status(inputs, container, which)).collect();
     if which == Which::Regular {
@@ -77,7 +81,7 @@ pub fn statuses(inputs: Inputs<'_>, which: Which) -> Vec<ContainerStatus> {
 /// Finds the status of a container that the API has.
 fn known<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {
     let status = pod.status.as_ref()?;
-    let lists = [&status.init_container_statuses, &status.container_statuses];
+    let lists = [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
     lists.into_iter().flatten().flatten().find(|status| status.name == name)
 }
 
@@ -248,6 +252,10 @@ fn readiness(
     status: &mut ContainerStatus,
 ) {
     let state = status.state.as_ref();
+    if which == Which::Ephemeral {
+        (status.started, status.ready) = (None, false);
+        return;
+    }
     if which == Which::Init && !spec::is_sidecar(container) {
         let ended = state.and_then(|state| state.terminated.as_ref());
         status.ready = ended.is_some_and(|ended| ended.exit_code == 0);

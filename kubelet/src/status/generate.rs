@@ -59,6 +59,7 @@ pub fn generate(inputs: Inputs<'_>) -> PodStatus {
     };
     let init = containers::statuses(of, Which::Init);
     let regular = containers::statuses(of, Which::Regular);
+    let ephemeral = containers::statuses(of, Which::Ephemeral);
     let (phase, reason, message) = verdict(inputs, &known, phase::phase(pod, &init, &regular, inputs.life));
     let conditions = conditions::conditions(conditions::Inputs {
         pod,
@@ -76,13 +77,27 @@ pub fn generate(inputs: Inputs<'_>) -> PodStatus {
         conditions: Some(conditions),
         container_statuses: Some(regular),
         init_container_statuses: (!init.is_empty()).then_some(init),
-        ephemeral_container_statuses: known.ephemeral_container_statuses.clone(),
+        ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
         host_ip: inputs.host_ips.first().cloned(),
         host_ips: Some(inputs.host_ips.iter().map(|ip| HostIP { ip: ip.clone() }).collect()),
         pod_ip: ips.first().cloned(),
         pod_ips: (!ips.is_empty()).then(|| ips.into_iter().map(|ip| PodIP { ip }).collect()),
         qos_class: Some(known.qos_class.clone().unwrap_or_else(|| resources::qos_class(pod).to_owned())),
         start_time: Some(known.start_time.clone().unwrap_or(Time(inputs.now))),
+        observed_generation: pod.metadata.generation,
+        ..known
+    }
+}
+
+/// Makes the status of a pod that the node does not take (`pkg/kubelet: rejectPod @ v1.36`).
+pub fn rejected(pod: &Pod, why: &Verdict, now: Timestamp) -> PodStatus {
+    let known = pod.status.clone().unwrap_or_default();
+    PodStatus {
+        phase: Some("Failed".to_owned()),
+        reason: Some(why.reason.clone()),
+        message: Some(format!("Pod was rejected: {}", why.message)),
+        qos_class: Some(known.qos_class.clone().unwrap_or_else(|| resources::qos_class(pod).to_owned())),
+        start_time: Some(known.start_time.clone().unwrap_or(Time(now))),
         observed_generation: pod.metadata.generation,
         ..known
     }

@@ -7,5 +7,5 @@ pub mod phase;
 mod writer;
 
 pub use containers::{Life, Reason, Reasons};
-pub use generate::{Inputs, Verdict, generate};
+pub use generate::{Inputs, Verdict, generate, rejected};
 pub use writer::{Writer, patch};

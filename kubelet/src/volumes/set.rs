@@ -160,8 +160,9 @@ async fn one(context: Context<'_>, volume: &Volume) -> Result<(PathBuf, bool), E
 
 /// Volumes that any container mounts.
 fn mounted(pod: &Pod) -> impl Iterator<Item = &Volume> {
-    let names: BTreeSet<&str> =
-        spec::all_containers(pod).flat_map(|c| c.volume_mounts.iter().flatten()).map(|m| m.name.as_str()).collect();
+    let ephemeral = spec::ephemeral(pod).iter().map(|container| &container.volume_mounts);
+    let mounts = spec::all_containers(pod).map(|container| &container.volume_mounts).chain(ephemeral);
+    let names: BTreeSet<&str> = mounts.flatten().flatten().map(|mount| mount.name.as_str()).collect();
     let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
     volumes.iter().filter(move |volume| names.contains(volume.name.as_str()))
 }
@@ -174,7 +175,8 @@ pub fn references(pod: &Pod) -> BTreeSet<Reference> {
             out.insert(Reference { kind, namespace: spec::namespace(pod).to_owned(), name: name.to_owned() });
         }
     };
-    for container in spec::all_containers(pod) {
+    let ephemeral: Vec<_> = spec::ephemeral(pod).iter().map(spec::as_container).collect();
+    for container in spec::all_containers(pod).chain(&ephemeral) {
         env::config_maps(container).into_iter().for_each(|name| add(Kind::ConfigMap, name));
         env::secrets(container).into_iter().for_each(|name| add(Kind::Secret, name));
     }

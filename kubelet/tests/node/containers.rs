@@ -275,3 +275,40 @@ async fn a_kubelet_killed_again_and_again_counts_no_restart_and_forgets_nothing(
     }
     kubelet.kill().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_pod_takes_changes_of_its_object() {
+    if !support::in_namespace("containers::a_running_pod_takes_changes_of_its_object") {
+        return;
+    }
+    let node = Node::start().await;
+    let kubelet = node.kubelet();
+    let mounts = json!({"volumeMounts": [{"name": "facts", "mountPath": "/facts"}]});
+    let facts = json!({"name": "facts", "downwardAPI": {"items": [
+        {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+    ]}});
+    let path = node.pod("changes", json!({"containers": [with(shell("main", SLEEP), mounts)], "volumes": [facts]}));
+    let mut pod = node.api.until(&path, is_ready).await.unwrap();
+
+    pod["metadata"]["labels"]["app"] = json!("renamed");
+    let debugger = with(
+        shell("debugger", "ps | grep -q 'sleep 10000[0]' && echo seen > /dev/termination-log; exit 3"),
+        json!({"targetContainerName": "main"}),
+    );
+    pod["spec"]["ephemeralContainers"] = json!([debugger]);
+    node.api.put(&path, pod);
+    let ended = |pod: Option<&Value>| container(pod, "debugger")["state"]["terminated"].is_object();
+    let pod = node.api.until(&path, ended).await;
+    let state = &container(pod.as_ref(), "debugger")["state"]["terminated"];
+    assert_eq!((&state["exitCode"], &state["message"]), (&json!(3), &json!("seen\n")));
+    assert!(is_ready(pod.as_ref()), "an ephemeral container that failed changes nothing else");
+    assert_eq!(container(pod.as_ref(), "main")["restartCount"], 0);
+    // Written well before the volumes are due to be looked at again.
+    let shown = async {
+        while node.exec(&path, "main", "cat /facts/labels").await != "app=\"renamed\"" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), shown).await.expect("labels are shown soon");
+    kubelet.kill().await;
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step fails the test")]
 
+mod admission;
 mod containers;
 mod lifecycle;
 mod streams;

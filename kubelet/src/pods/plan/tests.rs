@@ -39,7 +39,11 @@ fn check(model: &Model, plan: &Plan) {
 
 fn check_start(model: &Model, plan: &Plan, start: &Start) {
     let pod = &model.pod;
-    let container = spec::container(pod, &start.name).expect("only containers of the spec are started");
+    let container = spec::any_container(pod, &start.name).expect("only containers of the spec are started");
+    if spec::is_ephemeral(pod, &start.name) {
+        return;
+    }
+    let container = container.as_ref();
     let last = model.observed.latest(&start.name);
     let unused = last.filter(|last| last.state == State::Created);
     assert_eq!(start.discard, unused.map(|unused| unused.id.clone()));
@@ -236,4 +240,19 @@ fn sidecars_do_not_keep_a_pod_alive() {
     model.happen(&Happening::Exit(main.unwrap(), 0));
     let plan = model.plan();
     assert!(plan.completed && plan.stop_pod);
+}
+
+#[test]
+fn ephemeral_containers_start_once_whatever_the_others_do() {
+    let spec = json!({
+        "initContainers": [{"name": "i", "image": "x"}], "containers": [{"name": "a", "image": "x"}],
+        "ephemeralContainers": [{"name": "debug", "image": "x", "targetContainerName": "a"}]
+    });
+    let mut model = model(spec);
+    settle(&mut model);
+    let debug = model.observed.containers.iter().position(|container| container.name == "debug").unwrap();
+    model.happen(&Happening::Exit(debug, 1));
+    settle(&mut model);
+    assert_eq!(model.observed.instances("debug").count(), 1);
+    assert!(model.observed.latest("a").is_none(), "the init container still runs");
 }

@@ -14,7 +14,7 @@ pub fn is_ready(pod: Option<&Value>) -> bool {
 }
 
 pub fn container<'a>(pod: Option<&'a Value>, name: &str) -> &'a Value {
-    let lists = ["containerStatuses", "initContainerStatuses"];
+    let lists = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
     let all = lists.iter().filter_map(|list| pod?["status"][list].as_array()).flatten();
     all.into_iter().find(|status| status["name"] == name).unwrap_or(&Value::Null)
 }
