@@ -46,7 +46,10 @@ impl Strategy for Pod {
             defaults::pod_spec(spec);
             defaults::pod_only(spec);
         }
-        within(obj, "status", resources::canonical_statuses);
+        within(obj, "status", |status| {
+            resources::canonical_statuses(status);
+            addresses(status);
+        });
     }
 
     fn prepare_create(&self, cx: &Context, obj: &mut Value) {
@@ -152,14 +155,24 @@ impl Strategy for Pod {
     }
 }
 
+/// Keeps `podIP` the first of `podIPs`; where both are set, the one alone counts
+/// (`pkg/apis/core/v1/conversion.go: Convert_v1_PodStatus_To_core_PodStatus @ v1.36`).
+fn addresses(status: &mut Value) {
+    let (one, first) = (text(status, "/podIP"), text(status, "/podIPs/0/ip"));
+    if one == first {
+        return;
+    }
+    if one.is_empty() {
+        set(status, "podIP", first.to_owned());
+    } else {
+        set(status, "podIPs", json!([{"ip": one}]));
+    }
+}
+
 fn selectable<'a>(obj: &'a Value, name: &str) -> Cow<'a, str> {
     match name {
         "spec.hostNetwork" => {
             Cow::Borrowed(if obj.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) { "true" } else { "false" })
-        }
-        "status.podIP" => {
-            let first = text(obj, "/status/podIPs/0/ip");
-            Cow::Borrowed(if first.is_empty() { text(obj, "/status/podIP") } else { first })
         }
         _ => Cow::Borrowed(text(obj, &format!("/{}", name.replace('.', "/")))),
     }

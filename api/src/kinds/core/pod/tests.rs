@@ -149,9 +149,28 @@ fn grace_of_a_deletion() {
 }
 
 #[test]
+fn the_address_is_the_first_of_the_addresses() {
+    let defaulted = |status: Value| {
+        let mut pod = json!({"status": status});
+        Pod.default(&mut pod);
+        pod["status"].take()
+    };
+    let both = |ip: &str, ips: &[&str]| {
+        let ips: Vec<Value> = ips.iter().map(|ip| json!({"ip": ip})).collect();
+        json!({"podIP": ip, "podIPs": ips})
+    };
+    assert_eq!(defaulted(json!({"podIP": "a"})), both("a", &["a"]));
+    assert_eq!(defaulted(json!({"podIPs": [{"ip": "a"}, {"ip": "b"}]})), both("a", &["a", "b"]));
+    assert_eq!(defaulted(both("a", &["a", "b"])), both("a", &["a", "b"]));
+    assert_eq!(defaulted(both("c", &["a", "b"])), both("c", &["c"]));
+    assert_eq!(defaulted(json!({})), json!({}));
+}
+
+#[test]
 fn selectable_fields() {
     let mut bound = stored(&Pod, &pod());
     bound["status"]["podIPs"] = json!([{"ip": "10.0.0.1"}]);
+    Pod.default(&mut bound);
     let fields = Pod.selectable(&bound);
     assert_eq!(fields.len(), Pod.selectable_names().len());
     assert!(fields.contains(&("status.podIP", "10.0.0.1".into())));
