@@ -105,6 +105,10 @@ pub fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
 }
 
 fn same_maps(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    // Most have the same fields, and then none has to be looked up.
+    if a.len() == b.len() && a.keys().eq(b.keys()) {
+        return a.values().zip(b.values()).all(|(a, b)| same(Some(a), Some(b)));
+    }
     a.iter().all(|(k, v)| same(Some(v), b.get(k))) && b.iter().all(|(k, v)| a.contains_key(k) || is_nothing(Some(v)))
 }
 

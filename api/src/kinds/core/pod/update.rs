@@ -20,16 +20,26 @@ const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].imag
 
 /// Validates a pod by itself.
 pub fn metadata_and_spec(pod: &Value, errs: &mut Errors) {
-    let root = At::root(pod);
-    let at = root.child("spec");
-    spec::annotations(&root.child("metadata").child("annotations"), &at, errs);
+    let at = At::root(pod).child("spec");
+    known_annotations(pod, errs);
     spec::validate(&at, spec::Of::Pod, errs);
     spec::pod_only(&at, errs);
+}
+
+fn known_annotations(pod: &Value, errs: &mut Errors) {
+    let root = At::root(pod);
+    spec::annotations(&root.child("metadata").child("annotations"), &root.child("spec"), errs);
 }
 
 /// Validates an update of the main resource.
 pub fn validate(new: &Value, old: &Value) -> Errors {
     let mut errs = Errors::new();
+    if same(new.get("spec"), old.get("spec")) {
+        // It was found valid when it was stored, which is most of the work on an update of labels or annotations.
+        known_annotations(new, &mut errs);
+        annotations(new, old, &mut errs);
+        return errs;
+    }
     metadata_and_spec(new, &mut errs);
     annotations(new, old, &mut errs);
     let at = At::root(new).child("spec");
@@ -38,9 +48,6 @@ pub fn validate(new: &Value, old: &Value) -> Errors {
     }
     tolerations(&at.child("tolerations"), old, &mut errs);
     gates(&at.child("schedulingGates"), old, &mut errs);
-    if same(new.get("spec"), old.get("spec")) {
-        return errs;
-    }
     if old.pointer("/status/qosClass").and_then(Value::as_str).is_some_and(|class| class != qos::compute(new)) {
         let class = text(new, "/status/qosClass");
         errs.invalid_value(&At::root(new).child("metadata").path, class, "Pod QoS is immutable");
