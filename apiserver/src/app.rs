@@ -110,7 +110,7 @@ impl App {
         let Some(storage) = row.storage() else { return Ok(Vec::new()) };
         let prefix = namespace.map_or_else(|| storage.prefix().to_owned(), |ns| storage.namespace_prefix(ns));
         let snapshot = self.reader.cache(storage)?.snapshot();
-        snapshot.range(&prefix, None).map(|entry| codec::parse_stored(&entry.json)).collect()
+        snapshot.range(&prefix, None).map(|entry| codec::parse_stored(&entry.json())).collect()
     }
 
     fn row(&self, group: &str, resource: &str) -> Option<Arc<Row>> {

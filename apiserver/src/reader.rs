@@ -25,6 +25,8 @@ use crate::{
 
 /// Longest wait for the cache to reach a revision (upstream's `blockTimeout`).
 const CATCH_UP: Duration = Duration::from_secs(3);
+/// Longest wait for the cache to see what was just written here.
+const SOON: Duration = Duration::from_millis(100);
 /// Snapshots kept for further pages of lists; the oldest goes when one more comes, and pages are then read from the store.
 const KEPT_SNAPSHOTS: usize = 128;
 /// How long they are kept (upstream compacts after as much).
@@ -133,7 +135,7 @@ pub enum Candidate<'a> {
 impl Candidate<'_> {
     fn to_item(self) -> Item {
         match self {
-            Self::Cached(entry) => Item { key: Arc::clone(&entry.key), json: entry.json.clone() },
+            Self::Cached(entry) => Item { key: Arc::clone(&entry.key), json: entry.json() },
             Self::Stored(item) => item.clone(),
         }
     }
@@ -190,6 +192,13 @@ impl Reader {
         .map_err(|error| failure(&error))
     }
 
+    /// Waits until the cache has seen a revision that was just written, but not for long: who calls can do without.
+    pub async fn catch_up(&self, revision: Revision) {
+        if let Err(error) = self.cacher.wait_until(revision, Instant::now() + SOON).await {
+            tracing::debug!(%error, "the watch cache lags behind the store");
+        }
+    }
+
     /// Reads one object; `namespace` is empty for those of the whole cluster.
     ///
     /// # Errors
@@ -211,7 +220,7 @@ impl Reader {
     /// 500 when the object is damaged.
     pub fn cached(&self, storage: &Storage, namespace: Option<&str>, name: &str) -> Result<Option<Current>, Status> {
         let Some(entry) = self.cache(storage)?.get(namespace.unwrap_or_default(), name) else { return Ok(None) };
-        Ok(Some(Current { value: codec::parse_stored(&entry.json)?, revision: entry.revision }))
+        Ok(Some(Current { value: codec::parse_stored(&entry.json())?, revision: entry.revision }))
     }
 
     /// Lists a collection, or the part of it below `prefix`, after the key `after`.
@@ -220,6 +229,7 @@ impl Reader {
     /// 410 when the revision is gone, and as [`Reader::wait`].
     pub async fn list(&self, storage: &Storage, prefix: &str, after: Option<&str>, at: At) -> Result<Listing, Status> {
         self.wait(at).await?;
+        self.kept.lock().retain(|old| old.since.elapsed() <= KEPT_FOR);
         let snapshot = match at {
             At::Exactly(revision) => match self.kept(storage.prefix(), revision) {
                 Some(snapshot) => snapshot,
@@ -235,16 +245,14 @@ impl Reader {
     /// Keeps the collection of a listing for further pages at the same revision, for a while.
     pub fn keep(&self, storage: &Storage, listing: Listing) {
         let Source::Cache { snapshot, .. } = listing.source else { return };
-        let now = Instant::now();
         let mut kept = self.kept.lock();
-        kept.retain(|old| old.since + KEPT_FOR > now);
         if kept.iter().any(|old| *old.prefix == *storage.prefix() && old.snapshot.revision == snapshot.revision) {
             return;
         }
         if kept.len() == KEPT_SNAPSHOTS {
             kept.pop_front();
         }
-        kept.push_back(Kept { prefix: storage.prefix().into(), snapshot, since: now });
+        kept.push_back(Kept { prefix: storage.prefix().into(), snapshot, since: Instant::now() });
     }
 
     fn kept(&self, prefix: &str, revision: Revision) -> Option<Snapshot> {

@@ -2,20 +2,44 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+/// The most bytes a resourceVersion adds.
+pub const ROOM: usize = "\"resourceVersion\":\"18446744073709551615\",".len();
+
 /// Returns the object with `metadata.resourceVersion` set to `version`. `object` is compact JSON of an object that has
 /// metadata without that field; anything else is returned as it is.
-pub fn with_resource_version(object: &Bytes, version: u64) -> Bytes {
-    let Some(at) = metadata_start(object) else { return object.clone() };
+pub fn with_resource_version(object: &[u8], version: u64) -> Bytes {
+    let mut out = BytesMut::with_capacity(object.len() + ROOM);
+    put_with_resource_version(&mut out, object, version);
+    out.freeze()
+}
+
+/// Appends the object as [`with_resource_version`] returns it.
+pub fn put_with_resource_version(out: &mut BytesMut, object: &[u8], version: u64) {
+    let Some(at) = metadata_start(object) else { return out.put_slice(object) };
     let (head, tail) = object.split_at(at);
-    let field = format!("\"resourceVersion\":\"{version}\"");
-    let mut out = BytesMut::with_capacity(object.len() + field.len() + 1);
     out.put_slice(head);
-    out.put_slice(field.as_bytes());
+    out.put_slice(format!("\"resourceVersion\":\"{version}\"").as_bytes());
     if tail.first() != Some(&b'}') {
         out.put_u8(b',');
     }
     out.put_slice(tail);
-    out.freeze()
+}
+
+/// Appends a `PartialObjectMetadata` of an encoded object; `false` when it has no metadata.
+pub fn put_partial(out: &mut BytesMut, object: &[u8], api_version: &str) -> bool {
+    let Some(metadata) = metadata(object) else { return false };
+    for part in [br#"{"kind":"PartialObjectMetadata","apiVersion":""#, api_version.as_bytes(), br#"","metadata":"#] {
+        out.put_slice(part);
+    }
+    out.put_slice(metadata);
+    out.put_u8(b'}');
+    true
+}
+
+/// Returns the JSON of an encoded object's metadata.
+fn metadata(object: &[u8]) -> Option<&[u8]> {
+    let start = metadata_start(object)? - 1;
+    object.get(start..skip_value(object, start)?)
 }
 
 /// Finds the offset just after the opening brace of the top-level `metadata` object.
@@ -87,6 +111,8 @@ mod tests {
         let mut expected = object;
         expected["metadata"]["resourceVersion"] = "42".into();
         assert_eq!(spliced, expected);
+        let alone: Value = serde_json::from_slice(metadata(&with_resource_version(&encoded, 42)).unwrap()).unwrap();
+        assert_eq!(alone, expected["metadata"]);
     }
 
     #[test]
@@ -102,6 +128,7 @@ mod tests {
         for text in ["", "[]", "{}", "{\"metadata\":3}", "{\"a\":\"", "{\"a\":{\"b\""] {
             let bytes = Bytes::from(text);
             assert_eq!(with_resource_version(&bytes, 1), bytes);
+            assert_eq!(metadata(&bytes), None);
         }
     }
 }

@@ -177,8 +177,8 @@ async fn a_consistent_read_sees_every_acknowledged_write() {
         assert!(fixture.consistent().await >= revision);
         let entry = fixture.pods().get("default", "a").unwrap();
         assert_eq!(entry.revision, revision);
-        assert_eq!(entry.field("status.phase"), Some(round.to_string().as_str()));
-        let json: Value = serde_json::from_slice(&entry.json).unwrap();
+        assert_eq!(entry.field("status.phase"), round.to_string());
+        let json: Value = serde_json::from_slice(&entry.json()).unwrap();
         assert_eq!(json["metadata"]["resourceVersion"], revision.to_string());
         assert!(fixture.pods().snapshot().revision >= revision);
     }
@@ -650,7 +650,7 @@ impl Client {
             EventType::Added => assert_eq!(known, None, "{event:?}"),
             _ => assert!(known.is_some_and(|known| known < entry.revision), "{event:?}"),
         }
-        let object: Value = serde_json::from_slice(&entry.json).unwrap();
+        let object: Value = serde_json::from_slice(&entry.json()).unwrap();
         assert_eq!(object["metadata"]["resourceVersion"], entry.revision.to_string());
         match event.kind() {
             EventType::Deleted => self.0.remove(&entry.key),

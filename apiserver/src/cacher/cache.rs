@@ -121,6 +121,9 @@ impl Cacher {
     /// # Errors
     /// [`Error::TooLarge`] when it has not at the deadline.
     pub async fn wait_until(&self, revision: Revision, deadline: Instant) -> Result<()> {
+        if self.revision() >= revision {
+            return Ok(());
+        }
         let mut reached = self.shared.reached.subscribe();
         loop {
             let soon = deadline.min(Instant::now() + PROGRESS_PERIOD);

@@ -2,8 +2,6 @@ use bytes::{BufMut, Bytes, BytesMut};
 use corvette_store::Revision;
 use serde_json::{Map, Value};
 
-use crate::splice;
-
 /// What stands first in a stored object, in this order.
 const FIRST: [&str; 3] = ["apiVersion", "kind", "metadata"];
 /// What an object's metadata have only outside the store.
@@ -75,12 +73,7 @@ impl Object {
     }
 }
 
-/// Puts the resourceVersion into a stored object.
-pub(super) fn with_version(stored: &Bytes, revision: Revision) -> Bytes {
-    splice::with_resource_version(stored, revision.0)
-}
-
-/// Replaces the resourceVersion `from` that [`with_version`] has put in.
+/// Replaces the resourceVersion `from` of an object that was stored.
 pub(super) fn replace_version(json: &Bytes, from: Revision, to: Revision) -> Bytes {
     let old = format!("{VERSION}{from}\"");
     let Some(at) = memchr::memmem::find(json, old.as_bytes()) else { return json.clone() };
@@ -125,7 +118,7 @@ mod tests {
     fn the_version_is_put_in_and_replaced() {
         let object =
             json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "a"}, "s": "\"resourceVersion\":\"7\""});
-        let seven = with_version(&encode_for_store(&object).unwrap(), Revision(7));
+        let seven = crate::splice::with_resource_version(&encode_for_store(&object).unwrap(), 7);
         let long = replace_version(&seven, Revision(7), Revision(123_456));
         for (json, version) in [(seven, "7"), (long, "123456")] {
             let mut expected = object.clone();

@@ -1,43 +1,19 @@
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corvette_api::labels;
 use corvette_store::{KeyValue, Revision};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::encode;
+use super::event::EventType;
+use super::frame::Frame;
+use super::pairs::Pairs;
 use super::spec::ResourceSpec;
+use super::{encode, head};
 
 /// The field that says on which node an object is: watches by it are indexed.
 pub(super) const NODE_NAME: &str = "spec.nodeName";
-
-/// Labels, sorted by key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Labels(Box<[(Box<str>, Box<str>)]>);
-
-impl Labels {
-    /// Iterates in order of keys.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
-    }
-}
-
-impl labels::Labels for Labels {
-    fn lookup(&self, key: &str) -> Option<&str> {
-        let at = self.0.binary_search_by(|(have, _)| (**have).cmp(key)).ok()?;
-        self.0.get(at).map(|(_, value)| &**value)
-    }
-}
-
-impl FromIterator<(String, String)> for Labels {
-    /// Collects pairs that come sorted by key.
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
-    }
-}
+/// How deep selectable fields are taken from, in names: all of them are scalars of the root or one level below.
+const SELECTABLE_LEVELS: usize = 2;
 
 /// An object as it was after one change.
 #[derive(Debug, Clone)]
@@ -46,50 +22,52 @@ pub struct Entry {
     pub key: Arc<str>,
     /// The revision of the change; of a deleted object the delete's.
     pub revision: Revision,
-    /// The revision that created the object.
-    pub create_revision: Revision,
-    /// The object ready to be sent: compact JSON of the storage version with its resourceVersion.
-    pub json: Bytes,
     /// Its labels.
-    pub labels: Labels,
-    fields: Box<[(Cow<'static, str>, Box<str>)]>,
+    pub labels: Pairs,
+    /// Its selectable fields; empty ones are left out.
+    fields: Pairs,
     prefix: usize,
-}
-
-/// As little of an object as labels need.
-#[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    metadata: Option<Metadata>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(default)]
-    labels: Option<BTreeMap<String, String>>,
+    /// The object in a watch event, as most who watch see the change.
+    frame: Frame,
 }
 
 impl Entry {
-    /// Makes an entry of what is stored.
-    pub(super) fn of(spec: &ResourceSpec, kv: &KeyValue) -> Self {
+    /// Makes an entry of what is stored, whose change most see as an event of `kind`.
+    pub(super) fn of(spec: &ResourceSpec, kv: &KeyValue, kind: EventType) -> Self {
         let (labels, fields) = read(spec, &kv.value).unwrap_or_else(|error| {
             tracing::warn!(key = &*kv.key, %error, "a stored object cannot be read; it is served without labels");
-            (Labels::default(), Vec::new())
+            Default::default()
         });
         Self {
             key: kv.key.clone(),
             revision: kv.mod_revision,
-            create_revision: kv.create_revision,
-            json: encode::with_version(&kv.value, kv.mod_revision),
             labels,
-            fields: fields.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            fields,
             prefix: spec.prefix.len(),
+            frame: Frame::of_stored(kind, &kv.value, kv.mod_revision),
         }
     }
 
-    /// Returns the entry as it is seen by who may no longer see what it became: its old state, the new revision.
+    /// Returns the entry as it is seen by who may no longer see what it became: its old state, the new revision, gone.
     pub(super) fn at(&self, revision: Revision) -> Self {
-        Self { json: encode::replace_version(&self.json, self.revision, revision), revision, ..self.clone() }
+        let json = encode::replace_version(&self.json(), self.revision, revision);
+        Self { frame: Frame::new(EventType::Deleted, &json), revision, ..self.clone() }
+    }
+
+    /// Returns the object ready to be sent: compact JSON of the storage version with its resourceVersion.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        self.frame.object()
+    }
+
+    /// Returns how many bytes the object has with what it is sent in.
+    pub(super) fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// Returns the object as an event of `kind`.
+    pub(super) fn frame(&self, kind: EventType) -> Bytes {
+        self.frame.shown_as(kind)
     }
 
     /// Returns the namespace; empty for an object of the whole cluster.
@@ -105,13 +83,13 @@ impl Entry {
         path.split_once('/').map_or(path, |(_, name)| name)
     }
 
-    /// Returns a selectable field; `None` for one the resource does not have.
+    /// Returns a selectable field; empty when it is unset, or the resource has none of that name.
     #[must_use]
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> &str {
         match name {
-            "metadata.name" => Some(self.name()),
-            "metadata.namespace" => Some(self.namespace()),
-            _ => self.fields.iter().find(|(have, _)| have == name).map(|(_, value)| &**value),
+            "metadata.name" => self.name(),
+            "metadata.namespace" => self.namespace(),
+            _ => self.fields.get(name).unwrap_or_default(),
         }
     }
 
@@ -121,21 +99,14 @@ impl Entry {
     }
 }
 
-fn read(spec: &ResourceSpec, json: &[u8]) -> serde_json::Result<(Labels, super::Fields)> {
-    let Some(extract) = &spec.extract else {
-        let head: Head = serde_json::from_slice(json)?;
-        let labels = head.metadata.and_then(|metadata| metadata.labels).unwrap_or_default();
-        return Ok((labels.into_iter().collect(), Vec::new()));
-    };
-    let object: Value = serde_json::from_slice(json)?;
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-    // Sorted, also where maps keep the order of the text.
-    let labels: BTreeMap<String, String> = labels
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-        .collect();
-    Ok((labels.into_iter().collect(), extract(&object)))
+/// Reads labels and selectable fields.
+fn read(spec: &ResourceSpec, json: &[u8]) -> serde_json::Result<(Pairs, Pairs)> {
+    let levels = spec.extract.as_ref().map_or(0, |_| SELECTABLE_LEVELS);
+    let head = head::read(json, levels)?;
+    let labels = head.pointer("/metadata/labels").and_then(Value::as_object);
+    let labels = labels.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?))).collect();
+    let fields = spec.extract.as_ref().map(|extract| extract(&head)).unwrap_or_default();
+    Ok((labels, fields.into_iter().filter(|(_, value)| !value.is_empty()).collect()))
 }
 
 #[cfg(test)]
@@ -155,7 +126,7 @@ mod tests {
             ResourceSpec { prefix: "/registry/pods/".into(), api_version: "v1".into(), kind: "Pod".into(), extract };
         let value = encode::encode_for_store(&object).unwrap();
         let kv = KeyValue { key: key.into(), value, create_revision: Revision(1), mod_revision: Revision(2) };
-        Entry::of(&spec, &kv)
+        Entry::of(&spec, &kv, EventType::Added)
     }
 
     #[test]
@@ -163,11 +134,11 @@ mod tests {
         let extract: super::super::Extract = Arc::new(|pod| {
             vec![(NODE_NAME.into(), pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or("").to_owned())]
         });
-        for (extract, node) in [(Some(extract), Some("n1")), (None, None)] {
+        for (extract, node) in [(Some(extract), "n1"), (None, "")] {
             let pod = entry("/registry/pods/default/x", extract);
             assert_eq!((pod.namespace(), pod.name()), ("default", "x"));
             assert_eq!((pod.labels.lookup("a"), pod.labels.lookup("c")), (Some("1"), None));
-            assert_eq!((pod.field(NODE_NAME), pod.field("metadata.name")), (node, Some("x")));
+            assert_eq!((pod.field(NODE_NAME), pod.field("metadata.name")), (node, "x"));
         }
         let node = entry("/registry/pods/x", None);
         assert_eq!((node.namespace(), node.name()), ("", "x"));
@@ -183,6 +154,7 @@ mod tests {
             create_revision: Revision(1),
             mod_revision: Revision(1),
         };
-        assert_eq!(Entry::of(&spec, &kv).labels, Labels::default());
+        let entry = Entry::of(&spec, &kv, EventType::Added);
+        assert_eq!((entry.labels.clone(), &*entry.json()), (Pairs::default(), &b"not json"[..]));
     }
 }

@@ -1,11 +1,12 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use corvette_api::protobuf;
 use corvette_store::Revision;
 
 use super::entry::Entry;
+use super::frame::Frame;
 use super::spec::ResourceSpec;
 
 /// What a watch event says.
@@ -51,9 +52,8 @@ pub struct Change {
     pub deleted: bool,
     /// [`Change::previous`] with the change's revision, for those whose filter it no longer matches.
     departed: OnceLock<Arc<Entry>>,
+    /// The line for those whose filter a changed object comes to match.
     added: OnceLock<Bytes>,
-    modified: OnceLock<Bytes>,
-    removed: OnceLock<Bytes>,
     /// Frames in protobuf: added, modified, deleted. `None` in it: the object has no message.
     messages: [OnceLock<Option<Bytes>>; 3],
 }
@@ -66,8 +66,6 @@ impl Change {
             deleted,
             departed: OnceLock::new(),
             added: OnceLock::new(),
-            modified: OnceLock::new(),
-            removed: OnceLock::new(),
             messages: Default::default(),
         }
     }
@@ -89,12 +87,12 @@ impl Change {
     }
 
     fn frame(&self, kind: EventType) -> Bytes {
-        let frame = match kind {
-            EventType::Added => &self.added,
-            EventType::Modified | EventType::Bookmark => &self.modified,
-            EventType::Deleted => &self.removed,
-        };
-        frame.get_or_init(|| frame_of(kind, &self.shown(kind).json)).clone()
+        match kind {
+            EventType::Added if self.previous.is_some() => {
+                self.added.get_or_init(|| self.entry.frame(EventType::Added)).clone()
+            }
+            _ => self.shown(kind).frame(kind),
+        }
     }
 
     fn message(&self, kind: EventType) -> Option<Bytes> {
@@ -104,7 +102,7 @@ impl Change {
             EventType::Modified | EventType::Bookmark => modified,
             EventType::Deleted => removed,
         };
-        message.get_or_init(|| message_of(kind, &self.shown(kind).json)).clone()
+        message.get_or_init(|| message_of(kind, &self.shown(kind).json())).clone()
     }
 }
 
@@ -113,16 +111,6 @@ fn message_of(kind: EventType, json: &[u8]) -> Option<Bytes> {
     let object = serde_json::from_slice(json).ok()?;
     let object = protobuf::encode(&object).ok()?;
     Some(protobuf::frame(kind.as_str(), &object).into())
-}
-
-fn frame_of(kind: EventType, json: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(json.len() + 40);
-    out.put_slice(b"{\"type\":\"");
-    out.put_slice(kind.as_str().as_bytes());
-    out.put_slice(b"\",\"object\":");
-    out.put_slice(json);
-    out.put_slice(b"}\n");
-    out.freeze()
 }
 
 /// What a watch gives out. Cheap to clone.
@@ -206,8 +194,10 @@ impl WatchEvent {
     pub fn frame(&self) -> Bytes {
         match &self.source {
             Source::Change(change) => change.frame(self.kind),
-            Source::Initial(entry) => frame_of(self.kind, &entry.json),
-            Source::Bookmark(bookmark) => frame_of(EventType::Bookmark, bookmark.json().as_bytes()),
+            Source::Initial(entry) => entry.frame(self.kind),
+            Source::Bookmark(bookmark) => {
+                Frame::new(EventType::Bookmark, bookmark.json().as_bytes()).shown_as(EventType::Bookmark)
+            }
         }
     }
 
@@ -217,7 +207,7 @@ impl WatchEvent {
     pub fn message(&self) -> Option<Bytes> {
         match &self.source {
             Source::Change(change) => change.message(self.kind),
-            Source::Initial(entry) => message_of(self.kind, &entry.json),
+            Source::Initial(entry) => message_of(self.kind, &entry.json()),
             Source::Bookmark(bookmark) => message_of(EventType::Bookmark, bookmark.json().as_bytes()),
         }
     }

@@ -22,14 +22,20 @@ pub(super) enum Command {
 enum Woken {
     Batch(Option<std::result::Result<WatchBatch, corvette_store::Error>>),
     Command(Command),
+    Round,
 }
+
+/// How often old history is forgotten.
+const ROUND: Duration = Duration::from_secs(15);
 
 /// Follows the store and feeds the resources, until the cache is dropped.
 pub(super) async fn run(shared: Arc<Shared>, mut source: Watch, mut commands: mpsc::Receiver<Command>) {
+    let mut rounds = tokio::time::interval(ROUND);
     loop {
         let woken = tokio::select! {
             batch = source.next() => Woken::Batch(batch),
             Some(command) = commands.recv() => Woken::Command(command),
+            _ = rounds.tick() => Woken::Round,
         };
         match woken {
             Woken::Batch(Some(Ok(batch))) => {
@@ -50,6 +56,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut source: Watch, mut commands: mp
                 remove(&shared, &prefix);
                 reply.send(()).ok();
             }
+            Woken::Round => shared.routes.load().values().for_each(|resource| resource.forget_old()),
         }
     }
 }

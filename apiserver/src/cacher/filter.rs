@@ -34,7 +34,7 @@ impl WatchFilter {
         self.namespace.as_deref().is_none_or(|namespace| entry.namespace() == namespace)
             && self.name.as_deref().is_none_or(|name| entry.name() == name)
             && self.labels.as_ref().is_none_or(|labels| labels.matches(&entry.labels))
-            && self.fields.as_ref().is_none_or(|fields| fields.matches(|field| entry.field(field)))
+            && self.fields.as_ref().is_none_or(|fields| fields.matches(|field| Some(entry.field(field))))
     }
 
     /// Says what a change is to who watches with this filter: an object that comes to match is added, one that no

@@ -8,7 +8,7 @@ use corvette_store::{Event, EventKind, KeyValue, ListOptions, Revision, Store};
 use super::cache::Routes;
 use super::entry::Entry;
 use super::error::{Error, Result};
-use super::event::Change;
+use super::event::{Change, EventType};
 use super::resource::{Objects, Prepared, ResourceCache};
 use super::spec::ResourceSpec;
 
@@ -49,7 +49,8 @@ pub(super) async fn objects(store: &Arc<dyn Store>, spec: &Arc<ResourceSpec>) ->
     let mut pages = Pages::new(store, &spec.prefix);
     while let Some(items) = pages.next().await? {
         let spec = spec.clone();
-        let entries = blocking(move || items.iter().map(|kv| Entry::of(&spec, kv)).collect::<Vec<_>>()).await?;
+        let entries =
+            blocking(move || items.iter().map(|kv| Entry::of(&spec, kv, EventType::Added)).collect::<Vec<_>>()).await?;
         objects.extend(entries.into_iter().map(|entry| (entry.key.clone(), Arc::new(entry))));
     }
     Ok((pages.revision, objects))
@@ -66,7 +67,10 @@ pub(super) async fn all(
     while let Some(items) = pages.next().await? {
         let specs = specs.clone();
         let entries = blocking(move || {
-            let entry = |kv: &KeyValue| find(&specs, &kv.key).map(|spec| (spec.prefix.clone(), Entry::of(spec, kv)));
+            let entry = |kv: &KeyValue| {
+                let spec = find(&specs, &kv.key)?;
+                Some((spec.prefix.clone(), Entry::of(spec, kv, EventType::Added)))
+            };
             items.iter().filter_map(entry).collect::<Vec<_>>()
         })
         .await?;
@@ -95,7 +99,7 @@ pub(super) async fn prepare(
         let mut batches: Vec<(Arc<ResourceCache>, Vec<Prepared>)> = Vec::new();
         for event in events {
             let Some(resource) = find(&routes, &event.kv.key) else { continue };
-            let prepared = Prepared { kind: event.kind, entry: Entry::of(&resource.spec, &event.kv) };
+            let prepared = Prepared { kind: event.kind, entry: Entry::of(&resource.spec, &event.kv, kind_of(&event)) };
             match batches.iter_mut().find(|(have, _)| Arc::ptr_eq(have, resource)) {
                 Some((_, batch)) => batch.push(prepared),
                 None => batches.push((resource.clone(), vec![prepared])),
@@ -113,14 +117,23 @@ pub(super) async fn changes(spec: &Arc<ResourceSpec>, events: Vec<Event>) -> Res
     }
     let spec = spec.clone();
     blocking(move || {
-        let entry = |kv: &KeyValue| Arc::new(Entry::of(&spec, kv));
         let change = |event: &Event| {
-            let deleted = event.kind == EventKind::Delete;
-            Change::new(entry(&event.kv), event.previous.as_ref().map(entry), deleted)
+            let entry = Arc::new(Entry::of(&spec, &event.kv, kind_of(event)));
+            let previous = event.previous.as_ref().map(|kv| Arc::new(Entry::of(&spec, kv, EventType::Added)));
+            Change::new(entry, previous, event.kind == EventKind::Delete)
         };
         events.iter().map(change).collect()
     })
     .await
+}
+
+/// Says as what most who watch see an event.
+fn kind_of(event: &Event) -> EventType {
+    match event.kind {
+        EventKind::Delete => EventType::Deleted,
+        EventKind::Put if event.is_create => EventType::Added,
+        EventKind::Put => EventType::Modified,
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

@@ -216,6 +216,11 @@ impl ResourceCache {
         }
     }
 
+    /// Forgets what is old of the history. Only the feed calls this, now and then.
+    pub(super) fn forget_old(&self) {
+        self.live.lock().history.forget_old();
+    }
+
     /// Puts a new list in the place of all objects: what happened between is not known, so watches end with 410.
     pub(super) fn replace(&self, listed: (Revision, Objects)) {
         let revision = listed.0;

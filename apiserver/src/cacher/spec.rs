@@ -7,7 +7,8 @@ use serde_json::Value;
 /// Selectable fields of an object: name as in a `fieldSelector`, value.
 pub type Fields = Vec<(Cow<'static, str>, String)>;
 
-/// Reads the selectable fields of an object, beside `metadata.name` and `metadata.namespace`.
+/// Reads the selectable fields of an object from its scalars (those of the root and one level below; there is nothing
+/// else in what it is given), beside `metadata.name` and `metadata.namespace`.
 pub type Extract = Arc<dyn Fn(&Value) -> Fields + Send + Sync>;
 
 /// What the cache has to know about a resource.
@@ -19,7 +20,7 @@ pub struct ResourceSpec {
     pub api_version: Cow<'static, str>,
     /// Kind of the stored objects, for bookmarks.
     pub kind: Cow<'static, str>,
-    /// `None` when only the name and the namespace are selectable, which spares a full parse.
+    /// `None` when only the name and the namespace are selectable.
     pub extract: Option<Extract>,
 }
 

@@ -83,8 +83,9 @@ impl Watchers {
         }
         if !self.nodes.is_empty() {
             let node = entry.field(NODE_NAME);
-            let before = change.previous.as_ref().and_then(|previous| previous.field(NODE_NAME));
-            for node in [node, before.filter(|before| node != Some(before))].into_iter().flatten() {
+            let before =
+                change.previous.as_ref().map(|previous| previous.field(NODE_NAME)).filter(|before| node != *before);
+            for node in std::iter::once(node).chain(before) {
                 prune(&mut self.nodes, node, offer);
             }
         }

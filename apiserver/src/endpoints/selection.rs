@@ -83,7 +83,7 @@ impl Selection {
     }
 
     fn matches_entry(&self, entry: &Entry) -> bool {
-        self.fields.as_ref().is_none_or(|fields| fields.matches(|field| entry.field(field)))
+        self.fields.as_ref().is_none_or(|fields| fields.matches(|field| Some(entry.field(field))))
             && self.labels.as_ref().is_none_or(|labels| labels.matches(&entry.labels))
     }
 

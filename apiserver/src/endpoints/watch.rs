@@ -28,6 +28,7 @@ use crate::{
     filters::query::Query,
     metrics,
     reader::{self, At, parse_revision},
+    splice,
     tables::{self, Headers, IncludeObject, Options},
 };
 
@@ -200,10 +201,25 @@ impl Running {
                 return shared;
             }
         }
+        if let Some(line) = self.metadata_line(&event) {
+            return line;
+        }
         match self.shown(&event) {
             Ok(object) => self.frame(event.kind().as_str(), &object),
             Err(failed) => self.failure(&failed),
         }
+    }
+
+    /// Encodes an event for who wants metadata alone, without parsing the object.
+    fn metadata_line(&self, event: &WatchEvent) -> Option<Bytes> {
+        let (View::Metadata(version), Media::Json) = (self.call.accept.view, self.call.accept.media) else {
+            return None;
+        };
+        let mut line = BytesMut::new();
+        line.put_slice(format!("{{\"type\":\"{}\",\"object\":", event.kind()).as_bytes());
+        let shown = splice::put_partial(&mut line, &event.entry()?.json(), version.api_version());
+        line.put_slice(b"}\n");
+        shown.then(|| line.freeze())
     }
 
     fn failure(&mut self, failed: &Status) -> Bytes {
@@ -224,7 +240,7 @@ impl Running {
     fn shown(&mut self, event: &WatchEvent) -> Result<Value, Status> {
         let row = &self.call.row;
         let Some(entry) = event.entry() else { return Ok(self.bookmark(event)) };
-        let mut stored = codec::parse_stored(&entry.json)?;
+        let mut stored = codec::parse_stored(&entry.json())?;
         Ok(match self.call.accept.view {
             View::Object => {
                 row.from_storage(&mut stored);
