@@ -1,6 +1,13 @@
 //! Objects at rest: reads, conditional writes and deletes of one key, with deadlines and upstream's failures.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use corvette_api::{
@@ -10,7 +17,7 @@ use corvette_api::{
 use corvette_store::{Change, Error, Expect, KeyValue, Revision, Store, TxnOutcome};
 use serde_json::Value;
 
-use crate::{cacher, endpoints::codec};
+use crate::{cacher, endpoints::codec, splice};
 
 /// Longest wait for one call of the store.
 pub const STORE_DEADLINE: Duration = Duration::from_secs(10);
@@ -37,23 +44,29 @@ pub enum Newer {
 
 /// What became of a conditional write.
 #[derive(Debug)]
-pub enum Written {
-    /// It is durable at this revision.
-    Done(Revision),
+pub enum Written<T> {
+    /// It is durable.
+    Done(T),
     /// Something else is there, or nothing.
     Conflict(Option<Box<Current>>),
 }
 
 /// Conditional access to single objects.
-#[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn Store>,
+    /// The newest revision written here.
+    newest: AtomicU64,
 }
 
 impl Objects {
     /// Reads and writes through `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, newest: AtomicU64::new(0) }
+    }
+
+    /// Returns the newest revision that was written through this.
+    pub fn newest(&self) -> Revision {
+        Revision(self.newest.load(Ordering::Acquire))
     }
 
     /// Reads an object as it is now.
@@ -77,7 +90,8 @@ impl Objects {
         }
     }
 
-    /// Writes an object of the storage version; on success its resourceVersion is set.
+    /// Writes an object of the storage version and returns it as it is stored: its JSON with its resourceVersion, ready
+    /// to be sent.
     ///
     /// # Errors
     /// 503 or 504 when the store is away, 413 when the object is too large.
@@ -85,38 +99,35 @@ impl Objects {
         &self,
         key: &str,
         expect: Expect,
-        object: &mut Value,
+        object: &Value,
         ttl: Option<Duration>,
-    ) -> Result<Written, Status> {
-        let value = encode(object)?;
-        let outcome = deadline(self.store.txn(key, expect, Change::Put { value, ttl })).await?;
-        written(outcome, |revision| meta::set_resource_version(object, &revision.to_string()))
+    ) -> Result<Written<Bytes>, Status> {
+        let value = cacher::encode_for_store(object).map_err(status::internal)?;
+        let change = Change::Put { value: value.clone(), ttl };
+        let outcome = deadline(self.store.txn(key, expect, change)).await?;
+        self.written(outcome, |revision| splice::with_resource_version(&value, revision.0))
     }
 
-    /// Deletes an object.
+    /// Deletes an object and returns the revision of that.
     ///
     /// # Errors
     /// 503 or 504 when the store is away.
-    pub async fn delete(&self, key: &str, expect: Expect) -> Result<Written, Status> {
+    pub async fn delete(&self, key: &str, expect: Expect) -> Result<Written<Revision>, Status> {
         let outcome = deadline(self.store.txn(key, expect, Change::Delete)).await?;
-        written(outcome, |_| {})
+        self.written(outcome, |revision| revision)
     }
-}
 
-fn written(outcome: TxnOutcome, done: impl FnOnce(Revision)) -> Result<Written, Status> {
-    match outcome {
-        TxnOutcome::Done { revision, .. } => {
-            done(revision);
-            Ok(Written::Done(revision))
-        }
-        TxnOutcome::Conflict { current: found, .. } => {
-            Ok(Written::Conflict(found.map(|kv| current(&kv).map(Box::new)).transpose()?))
+    fn written<T>(&self, outcome: TxnOutcome, done: impl FnOnce(Revision) -> T) -> Result<Written<T>, Status> {
+        match outcome {
+            TxnOutcome::Done { revision, .. } => {
+                self.newest.fetch_max(revision.0, Ordering::AcqRel);
+                Ok(Written::Done(done(revision)))
+            }
+            TxnOutcome::Conflict { current: found, .. } => {
+                Ok(Written::Conflict(found.map(|kv| current(&kv).map(Box::new)).transpose()?))
+            }
         }
     }
-}
-
-fn encode(object: &Value) -> Result<Bytes, Status> {
-    cacher::encode_for_store(object).map_err(status::internal)
 }
 
 fn current(kv: &KeyValue) -> Result<Current, Status> {

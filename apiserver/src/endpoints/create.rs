@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     call::Call,
     codec::{self, Expected},
+    modify::Outcome,
     options::WriteOptions,
     reply::Reply,
 };
@@ -42,9 +43,8 @@ pub async fn create(call: &Call, body: Bytes) -> Result<Reply, Status> {
     let mut object = codec::decode_body(call, &body, Expected::of_row(call), options.field_validation)?;
     match_namespace(call, &mut object)?;
     call.row.to_storage(&mut object);
-    let mut created = create_object(call, object, &options).await?;
-    call.row.from_storage(&mut created);
-    Ok(Reply::Object(StatusCode::CREATED, created))
+    let created = create_object(call, object, &options).await?;
+    Ok(created.into_reply(call, StatusCode::CREATED))
 }
 
 /// Sets the namespace of the path on an object without one.
@@ -64,11 +64,11 @@ pub fn match_namespace(call: &Call, object: &mut Value) -> Result<(), Status> {
     Err(status::bad_request("the namespace of the provided object does not match the namespace sent on the request"))
 }
 
-/// Creates an object of the storage version and returns it as stored.
+/// Creates an object of the storage version.
 ///
 /// # Errors
 /// The status the client sees.
-pub async fn create_object(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Value, Status> {
+pub async fn create_object(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Outcome, Status> {
     if !meta::resource_version(&object).is_empty() {
         return Err(status::bad_request("resourceVersion should not be set on objects to be created"));
     }
@@ -101,7 +101,7 @@ fn generated_name(base: &str) -> String {
     name
 }
 
-async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Value, Status> {
+async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Outcome, Status> {
     let row = &*call.row;
     let storage = call.storage()?;
     let hooks = hooks::find(storage);
@@ -134,11 +134,11 @@ async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Resu
     if options.dry_run {
         return match call.app.objects.fresh(&key).await? {
             Some(existing) => Err(exists(call, &existing.value)),
-            None => Ok(object),
+            None => Ok(Outcome::Unsaved(object)),
         };
     }
-    match call.app.objects.put(&key, Expect::Absent, &mut object, hooks.ttl()).await? {
-        Written::Done(_) => Ok(object),
+    match call.app.objects.put(&key, Expect::Absent, &object, hooks.ttl()).await? {
+        Written::Done(json) => Ok(Outcome::Stored(json)),
         Written::Conflict(existing) => Err(existing
             .map_or_else(|| status::server_timeout(&row.group_resource(), "create", 1), |e| exists(call, &e.value))),
     }

@@ -13,6 +13,7 @@ use super::{
     call::Call,
     codec::{self, Expected},
     deletion::{self, Plan},
+    modify::Outcome,
     options::DeleteOptions,
     reply::Reply,
 };
@@ -32,12 +33,11 @@ const OPTIONS: Expected<'static> = Expected {
 const ATTEMPTS: usize = 20;
 
 /// What became of an object.
-#[derive(Debug)]
 pub enum Deleted {
     /// It is gone; this was its last state.
     Gone(Value),
     /// It stays for now, marked.
-    Waits(Value),
+    Waits(Outcome),
 }
 
 /// Reads the options of a delete from the body or the query.
@@ -68,10 +68,9 @@ pub async fn delete(call: &Call, body: Bytes) -> Result<Reply, Status> {
             Reply::ok(object)
         }
         Deleted::Gone(object) => Reply::ok(success(call, &object)),
-        Deleted::Waits(mut object) => {
-            call.row.from_storage(&mut object);
+        Deleted::Waits(object) => {
             let code = if options.cascade_requested { StatusCode::ACCEPTED } else { StatusCode::OK };
-            Reply::Object(code, object)
+            object.into_reply(call, code)
         }
     })
 }
@@ -126,9 +125,9 @@ async fn attempt(call: &Call, key: &str, current: &Current, options: &DeleteOpti
     let hooks = hooks::find(call.storage()?);
     let expect = Expect::Revision(current.revision);
     match deletion::plan(&*call.row.strategy, hooks, old, options, call.app.clock.now()) {
-        Plan::Pending => Ok(Attempt::Done(Deleted::Waits(old.clone()))),
+        Plan::Pending => Ok(Attempt::Done(Deleted::Waits(Outcome::Unsaved(old.clone())))),
         Plan::Remove if options.dry_run => Ok(Attempt::Done(Deleted::Gone(old.clone()))),
-        Plan::Mark(marked) if options.dry_run => Ok(Attempt::Done(Deleted::Waits(marked))),
+        Plan::Mark(marked) if options.dry_run => Ok(Attempt::Done(Deleted::Waits(Outcome::Unsaved(marked)))),
         Plan::Remove => match call.app.objects.delete(key, expect).await? {
             Written::Done(revision) => {
                 let mut last = old.clone();
@@ -137,8 +136,8 @@ async fn attempt(call: &Call, key: &str, current: &Current, options: &DeleteOpti
             }
             Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
         },
-        Plan::Mark(mut marked) => match call.app.objects.put(key, expect, &mut marked, hooks.ttl()).await? {
-            Written::Done(_) => Ok(Attempt::Done(Deleted::Waits(marked))),
+        Plan::Mark(marked) => match call.app.objects.put(key, expect, &marked, hooks.ttl()).await? {
+            Written::Done(json) => Ok(Attempt::Done(Deleted::Waits(Outcome::Stored(json)))),
             Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
         },
     }

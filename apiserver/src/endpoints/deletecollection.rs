@@ -34,11 +34,14 @@ pub async fn delete_collection(call: &Call, body: Bytes) -> Result<Reply, Status
         .into_iter()
         .flatten()
         .map(|deleted| {
-            let (Deleted::Gone(mut object) | Deleted::Waits(mut object)) = deleted;
+            let mut object = match deleted {
+                Deleted::Gone(object) => object,
+                Deleted::Waits(outcome) => outcome.into_value()?,
+            };
             call.row.from_storage(&mut object);
-            object
+            Ok(object)
         })
-        .collect();
+        .collect::<Result<_, Status>>()?;
     let version = page.metadata.get("resourceVersion").cloned().unwrap_or_default();
     Ok(Reply::ok(list::list_of(call, json!({"resourceVersion": version}), items)))
 }

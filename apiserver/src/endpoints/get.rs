@@ -1,6 +1,7 @@
 //! GET on an object or on its status-like subresources.
 
 use corvette_api::status::Status;
+use http::StatusCode;
 use serde_json::Value;
 
 use super::{call::Call, codec, reply::Reply};
@@ -11,13 +12,7 @@ use crate::reader::At;
 /// # Errors
 /// The status the client sees.
 pub async fn get(call: &Call) -> Result<Reply, Status> {
-    let entry = entry(call).await?;
-    if call.row.is_storage_version() {
-        return Ok(Reply::Encoded(entry.json.clone()));
-    }
-    let mut object = codec::parse_stored(&entry.json)?;
-    call.row.from_storage(&mut object);
-    Ok(Reply::ok(object))
+    Ok(Reply::Stored(StatusCode::OK, entry(call).await?.json()))
 }
 
 /// Reads the object of the path in its storage version, as fresh as the client asks.
@@ -25,7 +20,7 @@ pub async fn get(call: &Call) -> Result<Reply, Status> {
 /// # Errors
 /// The status the client sees.
 pub async fn stored(call: &Call) -> Result<Value, Status> {
-    codec::parse_stored(&entry(call).await?.json)
+    codec::parse_stored(&entry(call).await?.json())
 }
 
 async fn entry(call: &Call) -> Result<std::sync::Arc<crate::cacher::Entry>, Status> {

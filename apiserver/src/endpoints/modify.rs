@@ -2,6 +2,7 @@
 //!
 //! Follows `registry/generic/registry/store.go: Update` and `rest/update.go: BeforeUpdate @ v1.36`.
 
+use bytes::Bytes;
 use corvette_api::{
     field::{Errors, Path},
     gvk::GroupKind,
@@ -10,9 +11,10 @@ use corvette_api::{
     status::{self, Status},
 };
 use corvette_store::Expect;
+use http::StatusCode;
 use serde_json::Value;
 
-use super::{call::Call, deletion, options::WriteOptions, subresources};
+use super::{call::Call, codec, deletion, options::WriteOptions, reply::Reply, subresources};
 use crate::{
     admission::{self, Attributes, Operation},
     hooks,
@@ -33,6 +35,38 @@ pub trait Edit: Send + Sync {
     fn edit(&self, call: &Call, current: &Value) -> Result<Value, Status>;
 }
 
+/// An object after a request to write it, in the storage version.
+pub enum Outcome {
+    /// As it is stored now: JSON with its resourceVersion.
+    Stored(Bytes),
+    /// As it would be stored, as it was before, or as it was when it went.
+    Unsaved(Value),
+}
+
+impl Outcome {
+    /// Returns the object.
+    ///
+    /// # Errors
+    /// None: what was just encoded can be parsed; the signature is the parser's.
+    pub fn into_value(self) -> Result<Value, Status> {
+        match self {
+            Self::Stored(json) => codec::parse_stored(&json),
+            Self::Unsaved(object) => Ok(object),
+        }
+    }
+
+    /// Answers with the object in the version the client asked for.
+    pub fn into_reply(self, call: &Call, code: StatusCode) -> Reply {
+        match self {
+            Self::Stored(json) => Reply::Stored(code, json),
+            Self::Unsaved(mut object) => {
+                call.row.from_storage(&mut object);
+                Reply::Object(code, object)
+            }
+        }
+    }
+}
+
 /// Which part of the object a write may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -42,16 +76,21 @@ pub enum Part {
     Subresource(SubresourceKind),
 }
 
-/// Changes the object of the call's path. Returns it as stored, in the storage version; `None` when it does not exist.
+/// Changes the object of the call's path; `None` when it does not exist.
 ///
 /// # Errors
 /// The status the client sees.
-pub async fn modify(call: &Call, part: Part, edit: &dyn Edit, options: &WriteOptions) -> Result<Option<Value>, Status> {
+pub async fn modify(
+    call: &Call,
+    part: Part,
+    edit: &dyn Edit,
+    options: &WriteOptions,
+) -> Result<Option<Outcome>, Status> {
     let key = call.key()?;
     let write = Write { call, part, edit, options, key: &key };
     let warned = call.warnings.lock().len();
     let mut found = match write.cached().await? {
-        First::Done(object) => return Ok(Some(object)),
+        First::Done(outcome) => return Ok(Some(outcome)),
         First::Current(found) => found,
     };
     for _ in 0..ATTEMPTS {
@@ -59,7 +98,8 @@ pub async fn modify(call: &Call, part: Part, edit: &dyn Edit, options: &WriteOpt
         // Warnings of an attempt that came to nothing are not the client's.
         call.warnings.lock().truncate(warned);
         match write.attempt(&current).await? {
-            Attempt::Written(object) | Attempt::Unchanged(object) => return Ok(Some(object)),
+            Attempt::Written(outcome) => return Ok(Some(outcome)),
+            Attempt::Unchanged(object) => return Ok(Some(Outcome::Unsaved(object))),
             Attempt::Overtaken(newer) => found = newer.map(|newer| *newer),
         }
     }
@@ -69,14 +109,14 @@ pub async fn modify(call: &Call, part: Part, edit: &dyn Edit, options: &WriteOpt
 /// What came of the attempt on what the cache has.
 enum First {
     /// The write is done.
-    Done(Value),
+    Done(Outcome),
     /// It has to be tried on this.
     Current(Option<Current>),
 }
 
 enum Attempt {
-    /// The object as it was written.
-    Written(Value),
+    /// It is written.
+    Written(Outcome),
     /// There is nothing to write; trustworthy only if the current object was.
     Unchanged(Value),
     /// Another writer was faster; what is there now.
@@ -97,12 +137,14 @@ impl Write<'_> {
     /// a write counts only if the store has nothing newer.
     async fn cached(&self) -> Result<First, Status> {
         let call = self.call;
+        // Clients change one object again and again: the next change is not to be tried on what was before the last.
+        call.app.reader.catch_up(call.app.objects.newest()).await;
         let cached = call.app.reader.cached(call.storage()?, call.namespace(), &call.info.name)?;
         let Some(current) = cached else { return Ok(First::Current(call.app.objects.fresh(self.key).await?)) };
         let decided = match self.attempt(&current).await {
-            Ok(Attempt::Written(object)) => return Ok(First::Done(object)),
+            Ok(Attempt::Written(outcome)) => return Ok(First::Done(outcome)),
             Ok(Attempt::Overtaken(newer)) => return Ok(First::Current(newer.map(|newer| *newer))),
-            Ok(Attempt::Unchanged(object)) => Ok(First::Done(object)),
+            Ok(Attempt::Unchanged(object)) => Ok(First::Done(Outcome::Unsaved(object))),
             Err(failed) => Err(failed),
         };
         match call.app.objects.newer(self.key, current.revision).await? {
@@ -144,20 +186,19 @@ impl Write<'_> {
             return Ok(Attempt::Unchanged(new));
         }
         let expect = Expect::Revision(current.revision);
-        let written = if released {
-            call.app.objects.delete(key, expect).await?
-        } else {
-            call.app.objects.put(key, expect, &mut new, hooks.ttl()).await?
-        };
-        match written {
-            Written::Done(revision) => {
-                if released {
-                    meta::set_resource_version(&mut new, &revision.to_string());
-                }
-                Ok(Attempt::Written(new))
-            }
-            Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
+        if !released {
+            return Ok(match call.app.objects.put(key, expect, &new, hooks.ttl()).await? {
+                Written::Done(json) => Attempt::Written(Outcome::Stored(json)),
+                Written::Conflict(newer) => Attempt::Overtaken(newer),
+            });
         }
+        Ok(match call.app.objects.delete(key, expect).await? {
+            Written::Done(revision) => {
+                meta::set_resource_version(&mut new, &revision.to_string());
+                Attempt::Written(Outcome::Unsaved(new))
+            }
+            Written::Conflict(newer) => Attempt::Overtaken(newer),
+        })
     }
 }
 

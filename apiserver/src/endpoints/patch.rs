@@ -6,7 +6,7 @@ use corvette_api::{
     meta, patch, schema,
     status::{self, Reason, Status},
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
 use super::{
@@ -160,9 +160,8 @@ impl Edit for Patch {
 /// The status the client sees.
 pub async fn patch(call: &Call, part: Part, body: Bytes) -> Result<Reply, Status> {
     let edit = Patch::parse(call, &body, call.row.definition.is_some())?;
-    let mut patched = modify::modify(call, part, &edit, &edit.options).await?.ok_or_else(|| call.not_found())?;
-    call.row.from_storage(&mut patched);
-    Ok(Reply::ok(patched))
+    let patched = modify::modify(call, part, &edit, &edit.options).await?.ok_or_else(|| call.not_found())?;
+    Ok(patched.into_reply(call, StatusCode::OK))
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ const WARNINGS_TOTAL: usize = 4096;
 pub enum Reply {
     /// One object in the row's version, or another kind of the API machinery (Status, Scale, reviews).
     Object(StatusCode, Value),
-    /// One object of the row in the row's version, encoded.
-    Encoded(Bytes),
+    /// One object of the row as it is stored: JSON of the storage version, with its resourceVersion.
+    Stored(StatusCode, Bytes),
     /// An answer that is finished.
     Finished(Response<Body>),
 }
@@ -46,12 +46,11 @@ impl Reply {
 pub async fn finish(call: &Call, reply: Reply) -> Result<Response<Body>, Status> {
     let mut response = match reply {
         Reply::Finished(response) => response,
-        Reply::Encoded(json) if call.accept.view == View::Object && is_plain(call) => {
-            encoded(StatusCode::OK, Media::Json, json)
-        }
-        Reply::Encoded(json) => {
-            let object = codec::parse_stored(&json)?;
-            write(call, StatusCode::OK, viewed(call, object)?).await
+        Reply::Stored(code, json) if is_sent_as_stored(call) => encoded(code, Media::Json, json),
+        Reply::Stored(code, json) => {
+            let mut object = codec::parse_stored(&json)?;
+            call.row.from_storage(&mut object);
+            write(call, code, viewed(call, object)?).await
         }
         Reply::Object(code, object) => write(call, code, viewed(call, object)?).await,
     };
@@ -59,8 +58,12 @@ pub async fn finish(call: &Call, reply: Reply) -> Result<Response<Body>, Status>
     Ok(response)
 }
 
-fn is_plain(call: &Call) -> bool {
-    call.accept.media == Media::Json && !codec::wants_pretty(&call.info.query, &call.headers)
+/// Tells whether stored JSON is what the client wants.
+pub fn is_sent_as_stored(call: &Call) -> bool {
+    call.accept.view == View::Object
+        && call.accept.media == Media::Json
+        && call.row.is_storage_version()
+        && !codec::wants_pretty(&call.info.query, &call.headers)
 }
 
 fn viewed(call: &Call, object: Value) -> Result<Value, Status> {

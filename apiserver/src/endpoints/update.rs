@@ -36,9 +36,8 @@ pub async fn update(call: &Call, part: Part, body: Bytes) -> Result<Reply, Statu
     match_name(call, &mut object)?;
     create::match_namespace(call, &mut object)?;
     let edit = Replace(object);
-    if let Some(mut updated) = modify::modify(call, part, &edit, &options).await? {
-        call.row.from_storage(&mut updated);
-        return Ok(Reply::ok(updated));
+    if let Some(updated) = modify::modify(call, part, &edit, &options).await? {
+        return Ok(updated.into_reply(call, StatusCode::OK));
     }
     if part != Part::Main || !call.row.strategy.allow_create_on_update() {
         return Err(call.not_found());
@@ -69,7 +68,6 @@ async fn create_instead(call: &Call, mut object: Value, options: &WriteOptions) 
     }
     meta::remove_field(&mut object, "resourceVersion");
     call.row.to_storage(&mut object);
-    let mut created = create::create_object(call, object, options).await?;
-    call.row.from_storage(&mut created);
-    Ok(Reply::Object(StatusCode::CREATED, created))
+    let created = create::create_object(call, object, options).await?;
+    Ok(created.into_reply(call, StatusCode::CREATED))
 }

@@ -84,7 +84,7 @@ async fn take_disruption(call: &Call, pod: &Value, dry_run: bool) -> Result<(), 
         if dry_run {
             return Ok(());
         }
-        match call.app.objects.put(&key, Expect::Revision(current.revision), &mut budget, None).await? {
+        match call.app.objects.put(&key, Expect::Revision(current.revision), &budget, None).await? {
             Written::Done(_) => return Ok(()),
             Written::Conflict(newer) => found = newer.map(|newer| *newer),
         }

@@ -51,7 +51,7 @@ pub async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
         }
     };
     let changed = modify::modify(call, Part::Main, &edit, &options).await?.ok_or_else(|| call.not_found())?;
-    Ok(Reply::ok(scale::read(&changed, &paths)))
+    Ok(Reply::ok(scale::read(&changed.into_value()?, &paths)))
 }
 
 enum Change {
