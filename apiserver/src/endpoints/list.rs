@@ -1,7 +1,7 @@
 //! GET on a collection.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use corvette_api::{
     field::{Errors, Path},
     gvk::GroupKind,
@@ -9,7 +9,7 @@ use corvette_api::{
     status::{self, Reason, Status},
 };
 use corvette_store::Revision;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -17,18 +17,16 @@ use super::{
     call::Call,
     codec,
     negotiate::{Media, View},
+    pieces::{Pieces, Shown},
     reply::{self, Reply},
     selection::Selection,
 };
 use crate::{
-    body,
     filters::query::Query,
     reader::{At, Item, parse_revision},
     tables::{self, Headers, Options},
 };
 
-/// Encoded lists above this many bytes are sent in chunks.
-pub const CHUNK: usize = 64 * 1024;
 /// After so many objects put into protobuf other tasks get their turn: a few milliseconds.
 const BREATH: usize = 32;
 /// Version tag of continue tokens (upstream's).
@@ -204,9 +202,10 @@ async fn expired(call: &Call, paging: &Paging) -> Result<Reply, Status> {
 }
 
 async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
-    let plain = call.accept.media == Media::Json && !codec::wants_pretty(&call.info.query, &call.headers);
-    if call.accept.view == View::Object && plain && call.row.is_storage_version() {
-        return Ok(splice(call, &page));
+    let pretty = codec::wants_pretty(&call.info.query, &call.headers);
+    if let (Some((api_version, kind, shown)), Media::Json, false) = (as_stored(call), call.accept.media, pretty) {
+        let pieces = Pieces::new(api_version, kind, &page.metadata.to_string(), page.items, shown);
+        return Ok(Reply::Finished(pieces.into_response(codec::accepts_gzip(&call.headers))));
     }
     if call.accept.media == Media::Protobuf
         && let Some(bytes) = messages(call, &page).await?
@@ -228,8 +227,17 @@ async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
             list_of(call, page.metadata, objects)
         }
     };
-    let pretty = codec::wants_pretty(&call.info.query, &call.headers);
     Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await))
+}
+
+/// Says as what a list is written out of the items' bytes; `None` when they must be parsed.
+fn as_stored(call: &Call) -> Option<(&str, &str, Shown)> {
+    let row = &call.row;
+    match call.accept.view {
+        View::Object if row.is_storage_version() => Some((&row.api_version, &row.list_kind, Shown::Whole)),
+        View::Metadata(version) => Some((version.api_version(), "PartialObjectMetadataList", Shown::Metadata(version))),
+        _ => None,
+    }
 }
 
 /// Encodes a list in protobuf, holding one object at a time and letting others work in between. `None` for a list that must be
@@ -265,78 +273,6 @@ pub fn list_of(call: &Call, metadata: Value, items: Vec<Value>) -> Value {
         "metadata": metadata,
         "items": items,
     })
-}
-
-/// Writes a list out of the items' bytes, without parsing them.
-fn splice(call: &Call, page: &Page) -> Reply {
-    let head = format!(
-        "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
-        call.row.list_kind, call.row.api_version, page.metadata
-    );
-    let total = head.len() + page.items.iter().map(|item| item.json.len() + 1).sum::<usize>();
-    if total > CHUNK && codec::accepts_gzip(&call.headers) {
-        return Reply::Finished(compressed(head, page));
-    }
-    let mut chunks: Vec<Bytes> = Vec::new();
-    let mut buffer = BytesMut::with_capacity(total.min(CHUNK) + 2);
-    buffer.put_slice(head.as_bytes());
-    for (at, item) in page.items.iter().enumerate() {
-        if at > 0 {
-            buffer.put_u8(b',');
-        }
-        buffer.put_slice(&item.json);
-        if buffer.len() >= CHUNK {
-            chunks.push(buffer.split().freeze());
-        }
-    }
-    buffer.put_slice(b"]}");
-    chunks.push(buffer.freeze());
-    let body = match <[Bytes; 1]>::try_from(chunks) {
-        Ok([only]) => body::full(only),
-        Err(chunks) => body::stream(futures::stream::iter(chunks.into_iter().map(Ok))),
-    };
-    let mut response = reply::encoded(StatusCode::OK, Media::Json, Bytes::new());
-    *response.body_mut() = body;
-    Reply::Finished(response)
-}
-
-/// Writes a list compressed, chunk by chunk, on demand of the connection.
-fn compressed(head: String, page: &Page) -> http::Response<body::Body> {
-    use std::io::Write;
-    let items = page.items.clone();
-    let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let state = (Some(encoder), items.into_iter(), Some(head), false);
-    let chunks = futures::stream::unfold(state, |(encoder, mut items, mut head, mut comma)| async move {
-        let mut encoder = encoder?;
-        let mut written = 0;
-        let mut last = false;
-        if let Some(head) = head.take() {
-            encoder.write_all(head.as_bytes()).ok()?;
-        }
-        while written < CHUNK {
-            let Some(item) = items.next() else {
-                encoder.write_all(b"]}").ok()?;
-                last = true;
-                break;
-            };
-            if std::mem::replace(&mut comma, true) {
-                encoder.write_all(b",").ok()?;
-            }
-            encoder.write_all(&item.json).ok()?;
-            written += item.json.len();
-        }
-        if last {
-            let bytes = Bytes::from(encoder.finish().ok()?);
-            return Some((Ok(bytes), (None, items, None, comma)));
-        }
-        let bytes = Bytes::from(std::mem::take(encoder.get_mut()));
-        Some((Ok(bytes), (Some(encoder), items, None, comma)))
-    });
-    let mut response = reply::encoded(StatusCode::OK, Media::Json, Bytes::new());
-    *response.body_mut() = body::stream(chunks);
-    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    response
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod modify;
 pub mod negotiate;
 pub mod options;
 pub mod patch;
+pub mod pieces;
 pub mod reply;
 pub mod reviews;
 pub mod selection;

@@ -12,9 +12,9 @@ use crate::{
     body::{self, Body},
     discovery::{self, Aggregated, Document, Root},
     endpoints::{
-        codec, list,
+        codec,
         negotiate::{self, BODY_TYPES, Clause, Media},
-        reply,
+        pieces, reply,
     },
     openapi,
     registry::Registry,
@@ -79,7 +79,7 @@ pub async fn serve(app: &App, path: &str, request: &Parts) -> Result<Option<Resp
     let mut response = match media {
         Media::Json => {
             let pretty = codec::wants_pretty(&crate::filters::query::Query::parse(request.uri.query()), headers);
-            if pretty || (codec::accepts_gzip(headers) && document.body.len() > list::CHUNK) {
+            if pretty || (codec::accepts_gzip(headers) && document.body.len() > pieces::CHUNK) {
                 let value = codec::parse_stored(&document.body)?;
                 reply::write_value(headers, media, pretty, StatusCode::OK, value).await
             } else {
