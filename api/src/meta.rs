@@ -238,6 +238,14 @@ pub fn child_map<'a>(map: &'a mut Map<String, Value>, name: &str) -> &'a mut Map
     map.get_mut(name).and_then(Value::as_object_mut).expect("just made a map")
 }
 
+/// Returns the list in a field, making it when it is missing or no list.
+pub fn child_list<'a>(map: &'a mut Map<String, Value>, name: &str) -> &'a mut Vec<Value> {
+    if !map.get(name).is_some_and(Value::is_array) {
+        map.insert(name.to_owned(), Value::Array(Vec::new()));
+    }
+    map.get_mut(name).and_then(Value::as_array_mut).expect("just made a list")
+}
+
 fn text(value: Option<&Value>) -> &str {
     value.and_then(Value::as_str).unwrap_or_default()
 }

@@ -5,7 +5,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use corvette_component::clock::{self, SharedClock};
 use corvette_store::Store;
 
-use crate::services::{Cidr, PortRange};
+use crate::{
+    services::{Cidr, PortRange},
+    tokens::Issuer,
+};
 
 /// Configuration of an API server, validated where it is made.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ pub struct Config {
     pub secure_port: u16,
     /// How this server talks to kubelets; `None` refuses exec, logs and the like of remote kubelets.
     pub kubelet_tls: Option<Arc<rustls::ClientConfig>>,
+    /// Who signs service account tokens; without one there are none, and pods get none.
+    pub issuer: Option<Arc<Issuer>>,
     /// How long connections may finish after shutdown began.
     pub drain: Duration,
     /// Time of day.
@@ -41,6 +46,7 @@ impl Config {
             advertise_address,
             secure_port,
             kubelet_tls: None,
+            issuer: None,
             drain: Duration::from_secs(5),
             clock: clock::system(),
         }

@@ -28,6 +28,7 @@ pub mod server;
 pub mod services;
 mod splice;
 pub mod tables;
+pub mod tokens;
 pub mod user;
 
 pub use app::{ApiServer, App, Local};

@@ -13,6 +13,7 @@ pub mod logging;
 pub mod metrics;
 pub mod pki;
 pub mod signal;
+pub mod signing;
 pub mod tasks;
 pub mod tls;
 

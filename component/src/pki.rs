@@ -218,7 +218,8 @@ impl Paths {
     }
 }
 
-fn read(path: &Path) -> Result<Option<String>, Error> {
+/// Reads a file that may be missing.
+pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use corvette_apiserver::tokens::Issuer;
 use corvette_apiserver::{ApiServer, UserInfo};
 use corvette_client::kube::Client;
 use corvette_component::tasks::Tasks;
@@ -31,6 +32,9 @@ const POD_CIDR: &str = "10.244.0.0/24";
 pub const CLUSTER_CIDR: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
 /// Address of the service `default/kubernetes`.
 const SERVICE_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
+
+/// Issuer of service account tokens, as kubeadm names it.
+const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// A running cluster.
 pub struct Cluster {
@@ -66,6 +70,7 @@ impl Cluster {
 
         let mut config = corvette_apiserver::Config::new(store, machine.ip, flags.secure_port);
         config.kubelet_tls = Some(tls::client_config(&identity.ca_pem, &Some(identity.kubelet_client.clone()))?);
+        config.issuer = Some(Arc::new(Issuer::new(ISSUER, &identity.service_accounts)));
         let api = ApiServer::new(config, tasks).await.context("API server")?;
         serve(&api, listener, &identity, tasks)?;
         let server = format!("https://{}", reachable(address));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use corvette_component::pki::{self, Bundle, Ca, Request, Usage};
+use corvette_component::signing::SigningKey;
 
 use crate::layout::Layout;
 
@@ -26,6 +27,8 @@ pub struct Identity {
     pub kubelet_server: Bundle,
     /// The administrator's.
     pub admin: Bundle,
+    /// Signs service account tokens.
+    pub service_accounts: SigningKey,
 }
 
 impl Identity {
@@ -76,6 +79,7 @@ impl Identity {
             )?,
             kubelet_server: issue("kubelet", kubelet)?,
             admin: issue("admin", client(ADMIN, "system:masters"))?,
+            service_accounts: SigningKey::load_or_create(&dir, "sa").context("key of service account tokens")?,
         })
     }
 }

@@ -54,6 +54,14 @@ fn apply_and_look(cluster: &Cluster) {
     let said =
         cluster.kubectl_words(&["exec", &pod, "--", "sh", "-c", "echo $TOKEN; cat /www/index.html"], None).success();
     assert_eq!(said, "change-me\n<h1>Hello from Corvette</h1>\n");
+    let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    let token = cluster.kubectl_words(&["exec", &pod, "--", "cat", token], None).success();
+    let review = format!(
+        "{{apiVersion: authentication.k8s.io/v1, kind: TokenReview, metadata: {{name: r}}, spec: {{token: {token}}}}}"
+    );
+    let who = ["create", "-f", "-", "-o", "jsonpath={.status.user.username}"];
+    let who = cluster.kubectl_words(&who, Some(&review)).success();
+    assert_eq!(who, "system:serviceaccount:default:default");
     let piped = cluster.kubectl_words(&["exec", "-i", &pod, "--", "cat"], Some("through and back")).success();
     assert_eq!(piped, "through and back");
     let mut terminal = cluster.machine().command("script");

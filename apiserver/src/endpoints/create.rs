@@ -94,7 +94,8 @@ pub async fn create_object(call: &Call, mut object: Value, options: &WriteOption
     })
 }
 
-fn generated_name(base: &str) -> String {
+/// Appends random letters to `base`, keeping within a label's length.
+pub fn generated_name(base: &str) -> String {
     let mut name: String = base.chars().take(MAX_BASE).collect();
     let mut random = rand::rng();
     name.extend((0..SUFFIX).filter_map(|_| ALPHABET.choose(&mut random)).map(|byte| char::from(*byte)));

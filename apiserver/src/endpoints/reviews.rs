@@ -26,6 +26,7 @@ use crate::{
         request_info::Verb,
     },
     registry::Virtual,
+    tokens::{self, Refusal},
     user::SYSTEM_MASTERS,
 };
 
@@ -44,7 +45,7 @@ pub async fn handle(call: &Call, review: Virtual, body: Bytes) -> Result<Reply, 
     create::match_namespace(call, &mut object)?;
     let answer = match review {
         Virtual::SelfSubjectReview => json!({"userInfo": user_info(&call.user)}),
-        Virtual::TokenReview => token_review(call, &object)?,
+        Virtual::TokenReview => token_review(call, &object).await?,
         Virtual::SelfSubjectRulesReview => rules(&call.user),
         Virtual::SelfSubjectAccessReview => access(call, &object, Arc::clone(&call.user))?,
         _ => access(call, &object, Arc::new(subject(call, &object)?))?,
@@ -66,12 +67,25 @@ fn user_info(user: &UserInfo) -> Value {
     info
 }
 
-/// No bearer token is known to this server.
-fn token_review(call: &Call, object: &Value) -> Result<Value, Status> {
-    if object.pointer("/spec/token").and_then(Value::as_str).unwrap_or_default().is_empty() {
+async fn token_review(call: &Call, object: &Value) -> Result<Value, Status> {
+    let token = object.pointer("/spec/token").and_then(Value::as_str).unwrap_or_default();
+    if token.is_empty() {
         return Err(status::bad_request(format!("token is required for {} in authentication", call.row.kind)));
     }
-    Ok(json!({"user": {}}))
+    let Some(issuer) = &call.app.config.issuer else { return Ok(json!({"user": {}})) };
+    let wanted = texts(object.pointer("/spec/audiences"));
+    let audiences = if wanted.is_empty() { vec![issuer.url().to_owned()] } else { wanted.clone() };
+    match tokens::verify(&call.app, issuer, token, &audiences).await {
+        Ok(verified) => {
+            let mut answer = json!({"authenticated": true, "user": user_info(&verified.user)});
+            if !wanted.is_empty() {
+                meta::as_map(&mut answer).insert("audiences".to_owned(), json!(verified.audiences));
+            }
+            Ok(answer)
+        }
+        Err(Refusal::Server(failed)) => Err(failed),
+        Err(refused) => Ok(json!({"user": {}, "error": refused.to_string()})),
+    }
 }
 
 fn rules(user: &UserInfo) -> Value {

@@ -1,7 +1,8 @@
 //! Authentication: who makes a request.
 //!
 //! The transport proves identity before a request exists: the TLS layer turns a verified client certificate into an
-//! [`Identity`] once for the connection, an in-process connection is made for a user. Requests without one are anonymous.
+//! [`Identity`] once for the connection, an in-process connection is made for a user. Others show a service account's
+//! token with each request, or are anonymous.
 
 use std::sync::Arc;
 
@@ -10,7 +11,10 @@ use http::{Extensions, HeaderMap, header};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::UserInfo;
+use crate::{
+    App, UserInfo,
+    tokens::{self, Refusal},
+};
 
 /// Request extension with the identity the transport proved.
 #[derive(Clone, Debug)]
@@ -19,23 +23,27 @@ pub struct Identity(pub Arc<UserInfo>);
 /// Returns the user of a request.
 ///
 /// # Errors
-/// 401 when the request carries a bearer token nobody knows.
-pub fn authenticate(headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<UserInfo>, Status> {
+/// 401 when the request carries a bearer token that is not accepted.
+pub async fn authenticate(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<UserInfo>, Status> {
     if let Some(Identity(user)) = extensions.get::<Identity>() {
         return Ok(Arc::clone(user));
     }
-    if presents_bearer_token(headers) {
-        return Err(status::unauthorized("Unauthorized"));
+    let Some(token) = bearer_token(headers) else { return Ok(Arc::new(UserInfo::anonymous())) };
+    let unauthorized = || status::unauthorized("Unauthorized");
+    let issuer = app.config.issuer.as_ref().ok_or_else(unauthorized)?;
+    match tokens::verify(app, issuer, token, &[issuer.url().to_owned()]).await {
+        Ok(verified) => Ok(Arc::new(verified.user)),
+        Err(Refusal::Server(failed)) => Err(failed),
+        Err(refused) => {
+            tracing::debug!(%refused, "bearer token");
+            Err(unauthorized())
+        }
     }
-    Ok(Arc::new(UserInfo::anonymous()))
 }
 
-fn presents_bearer_token(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty())
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
 }
 
 /// Turns a verified client certificate (DER) into a user: common name and organizations are name and groups.

@@ -6,7 +6,7 @@ use corvette_api::status::{self, Status};
 
 use super::request_info::RequestInfo;
 use crate::{
-    UserInfo,
+    UserInfo, tokens,
     user::{ALL_AUTHENTICATED, SYSTEM_MASTERS},
 };
 
@@ -160,7 +160,7 @@ impl Authorizer for Masters {
     }
 }
 
-/// Health and version are open to everybody, discovery to the authenticated.
+/// Health and version are open to everybody, discovery to the authenticated, the keys of tokens to service accounts.
 struct PublicPaths;
 
 impl Authorizer for PublicPaths {
@@ -172,7 +172,9 @@ impl Authorizer for PublicPaths {
         let open = matches!(path, "/livez" | "/readyz" | "/healthz" | "/version");
         let discovery = matches!(path, "" | "/api" | "/apis" | "/openapi" | "/version")
             || ["/api/", "/apis/", "/openapi/"].iter().any(|prefix| path.starts_with(prefix));
-        if open || (discovery && attributes.user.in_group(ALL_AUTHENTICATED)) {
+        let keys = matches!(path, "/openid/v1/jwks" | "/.well-known/openid-configuration");
+        let user = &attributes.user;
+        if open || (discovery && user.in_group(ALL_AUTHENTICATED)) || (keys && user.in_group(tokens::GROUP)) {
             Decision::Allow(String::new())
         } else {
             Decision::NoOpinion(String::new())

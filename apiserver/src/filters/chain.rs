@@ -37,7 +37,7 @@ async fn pass(
     request: Request<Body>,
     who: &mut Option<Arc<UserInfo>>,
 ) -> Result<Response<Body>, Status> {
-    let user = authn::authenticate(request.headers(), request.extensions())?;
+    let user = authn::authenticate(&app, request.headers(), request.extensions()).await?;
     let user = impersonation::impersonate(&app.authorizers, request.headers(), user)?;
     *who = Some(Arc::clone(&user));
     let place = app.limits.admit(&info, &user)?;

@@ -6,6 +6,8 @@ mod version;
 
 pub use documents::Documents;
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use corvette_api::status::Status;
 use corvette_component::metrics;
@@ -36,6 +38,7 @@ pub async fn serve(app: &App, info: &RequestInfo, request: &Parts) -> Result<Res
             reply::write_value(&request.headers, accept.media, true, StatusCode::OK, version::info()).await
         }
         "/metrics" => text(StatusCode::OK, metrics::encode(), "text/plain; version=0.0.4; charset=utf-8"),
+        "/openid/v1/jwks" | "/.well-known/openid-configuration" => openid(app, path),
         _ if health::is_health(path) => health::serve(app, path, &info.query),
         _ => match documents::serve(app, path, request).await? {
             Some(response) => response,
@@ -53,16 +56,36 @@ fn text(code: StatusCode, text: impl Into<Bytes>, content_type: &'static str) ->
     response
 }
 
+/// What others need to know to check service account tokens.
+fn openid(app: &App, path: &str) -> Response<Body> {
+    let Some(issuer) = &app.config.issuer else { return dispatch::no_such_path() };
+    let address = SocketAddr::new(app.config.advertise_address, app.config.secure_port).to_string();
+    let (document, content_type) = match path {
+        "/openid/v1/jwks" => (issuer.keys().clone(), "application/jwk-set+json"),
+        _ => (issuer.configuration(&address), "application/json"),
+    };
+    let mut response = text(StatusCode::OK, document.to_string(), content_type);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    response
+}
+
 /// Lists the paths served.
 async fn index(app: &App, request: &Parts) -> Result<Response<Body>, Status> {
     let registry = app.registry.snapshot();
-    let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned(), "/apis/".to_owned()];
+    let mut paths = vec![
+        "/.well-known/openid-configuration".to_owned(),
+        "/api".to_owned(),
+        "/api/v1".to_owned(),
+        "/apis".to_owned(),
+        "/apis/".to_owned(),
+    ];
     for group in registry.groups().iter().filter(|group| !group.name.is_empty()) {
         paths.push(format!("/apis/{}", group.name));
         paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));
     }
     paths.extend(
-        ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"].map(str::to_owned),
+        ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"]
+            .map(str::to_owned),
     );
     paths.sort();
     let accept = negotiate::negotiate(&request.headers, Views::ObjectOnly)?;

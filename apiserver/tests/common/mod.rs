@@ -9,7 +9,11 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use bytes::Bytes;
-use corvette_apiserver::{ApiServer, Config, Local, UserInfo, body::Body};
+use corvette_apiserver::{
+    ApiServer, Config, Local, UserInfo,
+    body::{self, Body},
+    filters::chain,
+};
 use corvette_component::tasks::Tasks;
 use corvette_store::{
     Store,
@@ -74,10 +78,20 @@ impl Server {
 
     /// Starts a server on the store of a directory.
     pub async fn start_in(dir: tempfile::TempDir) -> Self {
+        Self::start_as(dir, |_| {}).await
+    }
+
+    /// Starts a server with a fresh store and a changed configuration.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(tempfile::tempdir().unwrap(), change).await
+    }
+
+    async fn start_as(dir: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let tasks = Tasks::new("test");
         let store = Sqlite::open(dir.path().join("state.db"), Options::default(), &tasks).await.unwrap();
         let store = Arc::new(store);
-        let config = Config::new(store.clone(), Ipv4Addr::new(192, 168, 7, 1).into(), 6443);
+        let mut config = Config::new(store.clone(), Ipv4Addr::new(192, 168, 7, 1).into(), 6443);
+        change(&mut config);
         let api = ApiServer::new(config, &tasks).await.unwrap();
         let user = api.local(UserInfo::new("admin", &["system:masters"]));
         Self { api, tasks, dir, user, store }
@@ -106,6 +120,13 @@ impl Server {
     /// Makes a request as somebody else.
     pub async fn request_as(&self, user: UserInfo, method: Method, path: &str, body: &str) -> Answer {
         answer(send(self.api.local(user), method, path, &[], body).await).await
+    }
+
+    /// Makes a request without a user of the transport's, with a bearer token.
+    pub async fn with_token(&self, token: &str, method: Method, path: &str, body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+        let request = request.body(body::full(Bytes::from(body.to_owned()))).unwrap();
+        answer(chain::serve(self.api.app().clone(), request).await).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -15,6 +15,7 @@ use super::{call::Call, reply::Reply};
 use crate::registry::SubresourceKind;
 
 pub use binding::bind;
+pub use token::INJECTED_LIFETIME;
 
 /// Serves subresources whose body is not their object.
 ///
