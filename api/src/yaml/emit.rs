@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 use super::scalar;
 use crate::quote::quote;
 
+/// Column after which text goes on in the next line.
+const WIDTH: usize = 80;
+
 /// Writes a value as YAML. Keys are sorted (numbers inside them by value), lists stand at the indentation of their key, text
-/// is quoted where it would read as something else.
+/// is quoted where it would read as something else, and folded where it is long.
 pub fn to_string(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -102,14 +105,37 @@ enum Style {
 
 fn write_text(out: &mut String, text: &str, style: Style, indent: usize) {
     match style {
-        Style::Plain => out.push_str(text),
-        Style::Single => {
-            out.push('\'');
-            out.push_str(&text.replace('\'', "''"));
-            out.push('\'');
-        }
-        Style::Double => out.push_str(&double_quoted(text)),
+        Style::Plain => write_folded(out, text, style, indent),
+        Style::Single => write_folded(out, &format!("'{}'", text.replace('\'', "''")), style, indent),
+        Style::Double => write_folded(out, &double_quoted(text), style, indent),
         Style::Literal => write_literal(out, text, indent),
+    }
+}
+
+/// Writes what is already quoted, going on in a new line at single blanks behind [`WIDTH`]. An indentation of 0 is that of keys,
+/// which stay on their line.
+fn write_folded(out: &mut String, quoted: &str, style: Style, indent: usize) {
+    let mut column = out.chars().rev().take_while(|c| *c != '\n').count();
+    // A blank at either end of quoted text is part of it.
+    let inner = |at: usize| matches!(style, Style::Plain) || (at > 1 && at + 2 < quoted.len());
+    let (mut before, mut chars) = (None, quoted.char_indices().peekable());
+    while let Some((at, c)) = chars.next() {
+        let after = chars.peek().map(|(_, c)| *c);
+        // In double quotes the next line may begin with a blank, escaped.
+        let single = after != Some(' ') || matches!(style, Style::Double);
+        if c == ' ' && before != Some(' ') && single && indent > 0 && column > WIDTH && inner(at) {
+            out.push('\n');
+            push_indent(out, indent);
+            column = indent;
+            if after == Some(' ') {
+                out.push('\\');
+                column += 1;
+            }
+        } else {
+            out.push(c);
+            column += 1;
+        }
+        before = Some(c);
     }
 }
 

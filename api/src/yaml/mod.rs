@@ -148,20 +148,31 @@ mod tests {
     #[test]
     fn output_has_kubectls_layout() {
         let object = json!({"b": [{"x": 1, "y": []}, "s"], "a": {"empty": {}, "null": null, "on": "on", "n": "1", "t": true}, "k10": "a: b", "k2": "x\ny\n",
-            "s": "", "sp": " x", "hash": "a #b", "star": "*", "tail": "x\ny", "tab": "a\tb", "date": "2024-01-01T00:00:00Z", "long": "w ".repeat(60) + "w"});
+            "s": "", "sp": " x", "hash": "a #b", "star": "*", "tail": "x\ny", "tab": "a\tb", "date": "2024-01-01T00:00:00Z", "long": "w ".repeat(60) + "w", "quoted": "it's: ".to_owned() + &"w ".repeat(50) + "w", "words": ["w".repeat(80) + " x  y z", "\t".to_owned() + &"w ".repeat(40) + " x y"]});
         assert_eq!(
             to_string(&object),
             "a:\n  empty: {}\n  \"n\": \"1\"\n  \"null\": null\n  \"on\": \"on\"\n  t: true\nb:\n- x: 1\n  \"y\": []\n- s\ndate: \"2024-01-01T00:00:00Z\"\n\
              hash: 'a #b'\nk2: |\n  x\n  y\nk10: 'a: b'\nlong: "
                 .to_owned()
-                + &"w ".repeat(60)
-                + "w\ns: \"\"\nsp: ' x'\nstar: '*'\ntab: \"a\\tb\"\ntail: |-\n  x\n  y\n"
+                + &"w ".repeat(37)
+                + "w\n  "
+                + &"w ".repeat(22)
+                + "w\nquoted: 'it''s: "
+                + &"w ".repeat(32)
+                + "w\n  "
+                + &"w ".repeat(17)
+                + "w'\ns: \"\"\nsp: ' x'\nstar: '*'\ntab: \"a\\tb\"\ntail: |-\n  x\n  y\nwords:\n- "
+                + &"w".repeat(80)
+                + "\n  x  y z\n- \"\\t"
+                + &"w ".repeat(38)
+                + "w\n  w  x y\"\n"
         );
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
         let text = prop_oneof![
             "[a-zA-Z0-9 :#'\"\\\\\n\t*&!|>%@`{}\\[\\],?~.<=-]{0,10}",
+            "[a: #'\"\\\\\t-]{70,200}",
             Just("yes".to_owned()),
             Just("0644".to_owned()),
             Just("1:30".to_owned()),
