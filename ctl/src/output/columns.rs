@@ -3,12 +3,12 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::Template;
 use super::table::{Heading, Style, Table, Widths};
+use super::{Expression, go};
 
-/// Columns and the path of each.
+/// Headings, and what stands below each.
 #[derive(Debug, Clone)]
-pub struct CustomColumns(Vec<(String, String)>);
+pub struct CustomColumns(Vec<(String, Expression)>);
 
 impl CustomColumns {
     /// Parses the flag's argument.
@@ -19,12 +19,30 @@ impl CustomColumns {
         if spec.is_empty() {
             bail!("custom-columns format specified but no custom columns given");
         }
-        let columns: Option<Vec<_>> =
-            spec.split(',').map(|c| c.split_once(':').map(|(name, path)| (name.to_owned(), path.to_owned()))).collect();
-        match columns {
-            Some(columns) => Ok(Self(columns)),
-            None => bail!("unexpected custom-columns spec: {spec}, expected <header>:<json-path-expr>"),
+        let mut columns = Vec::new();
+        for column in spec.split(',') {
+            let Some((name, path)) = column.split_once(':') else {
+                bail!("unexpected custom-columns spec: {column}, expected <header>:<json-path-expr>");
+            };
+            columns.push((name.to_owned(), Expression::parse(path)?));
         }
+        Ok(Self(columns))
+    }
+
+    /// Reads the text of a file: headings in its first line, the path of each below it.
+    ///
+    /// # Errors
+    /// When the lines do not fit together.
+    pub fn parse_file(text: &str) -> Result<Self> {
+        let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let (Some(names), Some(paths)) = (lines.next(), lines.next()) else {
+            bail!("invalid template format, 2 lines are required: a header and the columns");
+        };
+        if names.len() != paths.len() {
+            bail!("number of headers ({}) and field specifications ({}) don't match", names.len(), paths.len());
+        }
+        let columns = names.iter().zip(paths).map(|(name, path)| Ok(((*name).to_owned(), Expression::parse(path)?)));
+        Ok(Self(columns.collect::<Result<_>>()?))
     }
 
     pub(super) fn print(&self, objects: &[Value], heading: Heading) -> Result<String> {
@@ -37,12 +55,7 @@ impl CustomColumns {
     }
 }
 
-fn cell(path: &str, object: &Value) -> Result<String> {
-    let found = Template::find(path.trim_start_matches('{').trim_end_matches('}'), object)?;
-    if found.is_empty() {
-        return Ok("<none>".to_owned());
-    }
-    let texts: Vec<String> =
-        found.into_iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-    Ok(texts.join(","))
+fn cell(path: &Expression, object: &Value) -> Result<String> {
+    let texts: Vec<String> = path.find(object)?.iter().map(|value| go::text(value)).collect();
+    Ok(if texts.is_empty() { "<none>".to_owned() } else { texts.join(",") })
 }

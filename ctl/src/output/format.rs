@@ -1,9 +1,10 @@
 //! The `-o` flag.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::{CustomColumns, Heading, Template};
+use crate::files;
 
 /// A format of output.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl Format {
     /// For an unknown format, with those there are.
     pub fn parse(flag: &str) -> Result<Self> {
         let (name, argument) = flag.split_once('=').unwrap_or((flag, ""));
-        Ok(match name {
+        Ok(match name.to_lowercase().as_str() {
             "" => Self::Table { wide: false },
             "wide" => Self::Table { wide: true },
             "yaml" => Self::Yaml,
@@ -42,10 +43,13 @@ impl Format {
             "name" => Self::Name,
             "jsonpath" => Self::JsonPath(Template::parse(argument)?),
             "jsonpath-as-json" => Self::JsonPathAsJson(Template::parse(argument)?),
-            "jsonpath-file" => Self::JsonPath(Template::parse(&read(argument)?)?),
+            "jsonpath-file" => Self::JsonPath(Template::parse(&read(argument, "error reading --template")?)?),
             "custom-columns" => Self::Columns(CustomColumns::parse(argument)?),
+            "custom-columns-file" => {
+                Self::Columns(CustomColumns::parse_file(&read(argument, "error reading template")?)?)
+            }
             _ => bail!(
-                "unable to match a printer suitable for the output format \"{flag}\", allowed formats are: custom-columns,json,jsonpath,jsonpath-as-json,jsonpath-file,name,wide,yaml"
+                "unable to match a printer suitable for the output format \"{name}\", allowed formats are: custom-columns,custom-columns-file,json,jsonpath,jsonpath-as-json,jsonpath-file,name,wide,yaml"
             ),
         })
     }
@@ -73,21 +77,29 @@ impl Format {
             Self::Name => objects.iter().map(|o| format!("{}\n", name(o))).collect(),
             Self::Columns(columns) => columns.print(objects, heading)?,
             Self::JsonPath(template) => template.print(&whole(objects, as_list))?,
-            Self::JsonPathAsJson(template) => format!("{}\n", indented(&template.values(&whole(objects, as_list))?)?),
-            Self::Json => format!("{}\n", indented(&whole(objects, as_list))?),
+            Self::JsonPathAsJson(template) => {
+                let groups = template.values(&whole(objects, as_list))?;
+                groups.iter().map(|group| Ok(format!("{}\n", indented(group, 4)?))).collect::<Result<String>>()?
+            }
+            Self::Json => format!("{}\n", indented(&whole(objects, as_list), 4)?),
             Self::Yaml | Self::Table { .. } => corvette_api::yaml::to_string(&whole(objects, as_list)),
         })
     }
 }
 
-fn read(file: &str) -> Result<String> {
-    std::fs::read_to_string(file).with_context(|| format!("error reading template {file}"))
+fn read(file: &str, doing: &str) -> Result<String> {
+    std::fs::read_to_string(file)
+        .map_err(|error| anyhow!("{doing} {file}, open {file}: {}", files::in_gos_words(&error)))
 }
 
-/// JSON with kubectl's indentation of four blanks.
-fn indented(value: &Value) -> Result<String> {
+/// JSON in lines, indented by `blanks`; objects have four.
+///
+/// # Errors
+/// None that a value can cause.
+pub fn indented(value: &Value, blanks: usize) -> Result<String> {
     let mut text = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let indent = " ".repeat(blanks);
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
     serde::Serialize::serialize(value, &mut serializer)?;
     Ok(String::from_utf8(text)?)

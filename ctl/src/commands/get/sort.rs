@@ -1,20 +1,22 @@
 //! `--sort-by`.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use anyhow::{Result, bail};
 use corvette_api::quantity::Quantity;
 use serde_json::Value;
 
-use crate::output::Template;
+use crate::output::Expression;
 
 /// Sorts objects by what a path finds in each.
 ///
 /// # Errors
 /// For a path that does not parse or finds nothing anywhere.
 pub fn objects(objects: &mut Vec<Value>, path: &str) -> Result<()> {
-    let keys = objects.iter().map(|object| key(object, path)).collect::<Result<Vec<_>>>()?;
-    reorder(objects, keys, path)
+    let expression = Expression::parse(path)?;
+    let keys: Result<Vec<_>> = objects.iter().map(|object| key(object, &expression)).collect();
+    reorder(objects, keys?, path)
 }
 
 /// Sorts the rows of a table by what a path finds in their objects.
@@ -23,7 +25,9 @@ pub fn objects(objects: &mut Vec<Value>, path: &str) -> Result<()> {
 /// As [`objects`].
 pub fn rows(table: &mut Value, path: &str) -> Result<()> {
     let Some(rows) = table.get_mut("rows").and_then(Value::as_array_mut) else { return Ok(()) };
-    let keys: Result<Vec<_>> = rows.iter().map(|row| key(row.get("object").unwrap_or(&Value::Null), path)).collect();
+    let expression = Expression::parse(path)?;
+    let keys: Result<Vec<_>> =
+        rows.iter().map(|row| key(row.get("object").unwrap_or(&Value::Null), &expression)).collect();
     reorder(rows, keys?, path)
 }
 
@@ -37,8 +41,8 @@ fn reorder(values: &mut Vec<Value>, keys: Vec<Option<Value>>, path: &str) -> Res
     Ok(())
 }
 
-fn key(object: &Value, path: &str) -> Result<Option<Value>> {
-    Ok(Template::find(path.trim_start_matches('{').trim_end_matches('}'), object)?.first().map(|v| (*v).clone()))
+fn key(object: &Value, path: &Expression) -> Result<Option<Value>> {
+    Ok(path.find(object)?.into_iter().next().map(Cow::into_owned))
 }
 
 /// Missing values first; numbers and quantities by value, text with the numbers inside it by value.
