@@ -46,6 +46,11 @@ impl Errors {
         self.0.push(error);
     }
 
+    /// One error, worded as one of several.
+    pub fn only(error: anyhow::Error) -> anyhow::Error {
+        Self(vec![error]).into()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -139,11 +144,13 @@ fn from_server(status: &Status, message: &str) -> String {
 /// `The Deployment "web" is invalid: …`, one line for each cause when there are several.
 fn invalid(status: &Status) -> Option<String> {
     let details = status.details.as_ref().filter(|_| status.reason == "Invalid")?;
-    let named = format!("The {} \"{}\" is invalid", details.kind, details.name);
+    let named = match (details.kind.as_str(), details.name.as_str()) {
+        ("", "") => "The request is invalid".to_owned(),
+        (kind, name) => format!("The {kind} \"{name}\" is invalid"),
+    };
     let mut causes: Vec<String> = Vec::new();
     for cause in &details.causes {
-        let line =
-            if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) };
+        let line = format!("{}: {}", cause.field, cause.message);
         if !causes.contains(&line) {
             causes.push(line);
         }

@@ -7,6 +7,16 @@ use anyhow::{Context as _, Result, bail};
 use corvette_api::yaml;
 use serde_json::Value;
 
+/// Says of an error of the operating system what Go says.
+pub fn in_gos_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// Endings that files in a folder are taken by.
 const ENDINGS: &[&str] = &["yaml", "yml", "json"];
 

@@ -20,12 +20,12 @@ mod value;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 /// Runs one command; its exit code is 0, 1 for an error (printed), or that of the remote command for `exec`.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = match commands::Cvctl::try_parse_from(&args) {
+    let parsed = match parse(&args) {
         Ok(parsed) => parsed,
         Err(help) if !help.use_stderr() => {
             return if help.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -44,6 +44,28 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse(args: &[OsString]) -> clap::error::Result<commands::Cvctl> {
+    let matches = flags_take_values(commands::Cvctl::command()).try_get_matches_from(args)?;
+    commands::Cvctl::from_arg_matches(&matches)
+}
+
+/// What is on or off can also be said to be: `--watch=false`.
+fn flags_take_values(command: Command) -> Command {
+    let mut command = command.mut_args(|arg| match arg.get_action() {
+        ArgAction::SetTrue => {
+            let off = arg.get_default_values().is_empty();
+            let arg = arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true");
+            let arg = if off { arg.default_value("false") } else { arg };
+            arg.hide_default_value(off).hide_possible_values(true)
+        }
+        _ => arg,
+    });
+    for inner in command.get_subcommands_mut() {
+        *inner = flags_take_values(std::mem::take(inner));
+    }
+    command
 }
 
 /// Whether the reader of our output has gone, as `head` does; there is nobody to tell.

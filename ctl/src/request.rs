@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use corvette_api::quote::quote;
 use corvette_client::kube;
 use corvette_client::kube::Client;
 use corvette_client::kube::client::Body;
 use corvette_client::kube::core::Status;
-use futures::{AsyncBufRead, TryStreamExt as _};
-use http::{HeaderMap, Method, Request, Response};
+use futures::{AsyncBufRead, AsyncReadExt as _, TryStreamExt as _};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ use crate::error::Unreachable;
 use crate::value::{list, text};
 
 /// Objects of a list asked for at once.
-pub const PAGE: &str = "500";
+const PAGE: u32 = 500;
 
 /// How the answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +65,16 @@ impl Requests {
 
     /// All items of a list, page by page.
     pub async fn list(&self, path: &str) -> Result<Vec<Value>> {
-        let pages = self.pages(path, Accept::Object).await?;
+        let pages = self.pages(path, Accept::Object, PAGE).await?;
         Ok(pages.iter().flat_map(|page| list(page, "/items")).cloned().collect())
     }
 
-    /// A list, page by page.
-    pub async fn pages(&self, path: &str, accept: Accept) -> Result<Vec<Value>> {
+    /// A list, in pages of this many items; 0 is all at once.
+    pub async fn pages(&self, path: &str, accept: Accept, page: u32) -> Result<Vec<Value>> {
+        let limit = if page == 0 { String::new() } else { page.to_string() };
         let (mut pages, mut token) = (Vec::new(), String::new());
         loop {
-            let page = self.get(&with_query(path, &[("limit", PAGE), ("continue", &token)]), accept).await?;
+            let page = self.get(&with_query(path, &[("limit", &limit), ("continue", &token)]), accept).await?;
             text(&page, "/metadata/continue").clone_into(&mut token);
             pages.push(page);
             if token.is_empty() {
@@ -89,6 +91,14 @@ impl Requests {
     /// PATCH with a patch of the given media type.
     pub async fn patch(&self, path: &str, content_type: &str, patch: &Value) -> Result<Value> {
         self.send(Method::PATCH, path, Accept::Object, content_type, serde_json::to_vec(patch)?).await
+    }
+
+    /// GET of anything, as it is.
+    pub async fn raw(&self, path: &str) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        let mut stream = std::pin::pin!(self.stream(path, Accept::Object).await?);
+        stream.read_to_end(&mut body).await?;
+        Ok(body)
     }
 
     /// GET of a stream of lines: watches and logs. Only its beginning has a deadline.
@@ -150,12 +160,7 @@ impl Requests {
         let code = response.status();
         let body = response.into_body().collect().await.map_err(|error| self.unreachable(error))?.to_bytes();
         let status = serde_json::from_slice::<Status>(&body).ok().filter(|status| !status.message.is_empty());
-        let status = status.unwrap_or_else(|| Status {
-            code: code.as_u16(),
-            message: String::from_utf8_lossy(&body).trim_end().to_owned(),
-            reason: code.canonical_reason().unwrap_or_default().replace(' ', ""),
-            ..Status::default()
-        });
+        let status = status.unwrap_or_else(|| generic(code, String::from_utf8_lossy(&body).trim_end()));
         Ok(kube::Error::Api(Box::new(status)).into())
     }
 
@@ -169,6 +174,32 @@ impl Requests {
             }
         }
     }
+}
+
+/// What an answer means that does not say so itself.
+fn generic(code: StatusCode, body: &str) -> Status {
+    let (reason, message) = match code {
+        StatusCode::NOT_FOUND => ("NotFound", "the server could not find the requested resource".to_owned()),
+        StatusCode::UNAUTHORIZED => {
+            ("Unauthorized", "the server has asked for the client to provide credentials".to_owned())
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("MethodNotAllowed", "the server does not allow this method on the requested resource".to_owned())
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("ServiceUnavailable", "the server is currently unable to handle the request".to_owned())
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => (
+            "InternalError",
+            format!("an error on the server ({}) has prevented the request from succeeding", quote(body)),
+        ),
+        _ if !body.is_empty() => ("", body.to_owned()),
+        code => (
+            "",
+            format!("the server responded with the status code {} but did not return more information", code.as_u16()),
+        ),
+    };
+    Status { code: code.as_u16(), message, reason: reason.to_owned(), ..Status::default() }
 }
 
 fn build(method: Method, path: &str, accept: Accept, content_type: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>> {

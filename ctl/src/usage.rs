@@ -1,6 +1,9 @@
 //! How mistakes on the command line read: kubectl's words for the parser's.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory as _};
+
+use crate::commands::Cvctl;
 
 /// The message for a mistake, without help for the rest.
 pub fn in_kubectls_words(mistake: &clap::Error, args: &[String]) -> String {
@@ -14,13 +17,7 @@ pub fn in_kubectls_words(mistake: &clap::Error, args: &[String]) -> String {
         ErrorKind::InvalidSubcommand => {
             let word = context(ContextKind::InvalidSubcommand);
             match parent(args, &word) {
-                "" => {
-                    let similar = context(ContextKind::SuggestedSubcommand);
-                    let hint = similar.split(", ").filter(|s| !s.is_empty()).map(|s| format!("\n\t{s}"));
-                    let hint: String = hint.collect();
-                    let hint = if hint.is_empty() { hint } else { format!("\n\nDid you mean this?{hint}") };
-                    format!("error: unknown command \"{word}\" for \"cvctl\"{hint}")
-                }
+                "" => format!("error: unknown command \"{word}\" for \"cvctl\"{}", similar(&word)),
                 parent => format!("error: unknown command \"{word}\"\nSee 'cvctl {parent} -h' for help and examples"),
             }
         }
@@ -28,25 +25,89 @@ pub fn in_kubectls_words(mistake: &clap::Error, args: &[String]) -> String {
             let missing = context(ContextKind::InvalidArg);
             let flags: Vec<String> = missing
                 .split(", ")
-                .filter_map(|arg| arg.split(' ').next()?.strip_prefix("--").map(|flag| format!("\"{flag}\"")))
+                .filter_map(|arg| arg.split([' ', '=']).next()?.strip_prefix("--").map(|flag| format!("\"{flag}\"")))
                 .collect();
+            if flags.is_empty() {
+                return format!("error: missing argument: {missing}{}", see(args));
+            }
             format!("error: required flag(s) {} not set", flags.join(", "))
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let (flag, value) = (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue));
-            let flag = flag.split(' ').next().unwrap_or_default();
+            let flag = flag.split([' ', '[']).next().unwrap_or_default();
             if value.is_empty() {
-                return format!("error: flag needs an argument: {flag}");
+                return format!("error: flag needs an argument: {}{}", as_given(flag, args), see(args));
             }
-            format!("error: invalid argument \"{value}\" for \"{flag}\" flag")
+            match std::error::Error::source(mistake) {
+                // What our own parsers say is said already as kubectl does.
+                Some(said) if mistake.kind() == ErrorKind::ValueValidation && !said.is::<std::num::ParseIntError>() => {
+                    format!("error: {said}")
+                }
+                Some(_) => {
+                    let parsing = format!("strconv.ParseInt: parsing \"{value}\": invalid syntax");
+                    format!("error: invalid argument \"{value}\" for \"{flag}\" flag: {parsing}{}", see(args))
+                }
+                None => format!("error: invalid argument \"{value}\" for \"{flag}\" flag{}", see(args)),
+            }
         }
-        _ => mistake.to_string().trim_end().to_owned(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => mistake.to_string().trim_end().to_owned(),
+        _ => {
+            let said = mistake.to_string();
+            said.lines().next().unwrap_or_default().to_owned()
+        }
     }
 }
 
+/// The commands that may have been meant: two letters away at most, or longer.
+fn similar(word: &str) -> String {
+    let command = Cvctl::command();
+    let near = |name: &&str| distance(word, name) <= 2 || name.starts_with(&word.to_lowercase());
+    let found: String =
+        command.get_subcommands().map(Command::get_name).filter(near).map(|name| format!("\n\t{name}")).collect();
+    if found.is_empty() { found } else { format!("\n\nDid you mean this?{found}") }
+}
+
+/// How many letters have to be added, removed or changed.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((j, y), pair) in b.iter().enumerate().zip(row.windows(2)) {
+            let [above_left, above] = pair else { continue };
+            let left = next.get(j).copied().unwrap_or(usize::MAX);
+            next.push((above_left + usize::from(x != *y)).min(above + 1).min(left.saturating_add(1)));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// A flag as it stands on the command line, which may be its letter.
+fn as_given(flag: &str, args: &[String]) -> String {
+    match args.iter().rev().find(|arg| arg.starts_with('-')) {
+        Some(short) if !short.starts_with("--") => {
+            let letter = short.chars().next_back().unwrap_or_default();
+            format!("'{letter}' in {short}")
+        }
+        _ => flag.to_owned(),
+    }
+}
+
+/// Where help is.
+fn see(args: &[String]) -> String {
+    let words = args.iter().skip(1).take_while(|arg| !arg.starts_with('-'));
+    let mut known = Cvctl::command();
+    let mut path = String::new();
+    for word in words {
+        let Some(inner) = known.find_subcommand(word) else { break };
+        path.push_str(&format!(" {word}"));
+        known = inner.clone();
+    }
+    format!("\nSee 'cvctl{path} --help' for usage.")
+}
+
 fn unknown(argument: &str, args: &[String]) -> String {
-    let command = args.iter().skip(1).find(|arg| !arg.starts_with('-')).map_or("", String::as_str);
-    let space = if command.is_empty() { "" } else { " " };
     let said = match (argument.strip_prefix("--"), argument.strip_prefix('-')) {
         (Some(_), _) => format!("unknown flag: {argument}"),
         (None, Some(letter)) => {
@@ -56,7 +117,7 @@ fn unknown(argument: &str, args: &[String]) -> String {
         }
         (None, None) => format!("unexpected argument: {argument}"),
     };
-    format!("error: {said}\nSee 'cvctl{space}{command} --help' for usage.")
+    format!("error: {said}{}", see(args))
 }
 
 /// The command whose subcommand `word` should have been.
@@ -67,26 +128,27 @@ fn parent<'a>(args: &'a [String], word: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::in_kubectls_words;
-    use crate::commands::Cvctl;
 
     #[test]
     fn mistakes_read_as_kubectls() {
         let rows = [
             ("get --bogus", "error: unknown flag: --bogus\nSee 'cvctl get --help' for usage."),
             ("get -Z", "error: unknown shorthand flag: 'Z' in -Z\nSee 'cvctl get --help' for usage."),
-            ("xyzzy", "error: unknown command \"xyzzy\" for \"cvctl\""),
-            ("gett", "error: unknown command \"gett\" for \"cvctl\"\n\nDid you mean this?\n\tget"),
+            ("xyzzyxyzzy", "error: unknown command \"xyzzyxyzzy\" for \"cvctl\""),
+            ("gett", "error: unknown command \"gett\" for \"cvctl\"\n\nDid you mean this?\n\tset\n\tget"),
             ("rollout xyzzy", "error: unknown command \"xyzzy\"\nSee 'cvctl rollout -h' for help and examples"),
             ("scale deploy web", "error: required flag(s) \"replicas\" not set"),
-            ("get pods -o", "error: flag needs an argument: --output"),
-            ("scale x --replicas=many", "error: invalid argument \"many\" for \"--replicas\" flag"),
+            ("get pods -o", "error: flag needs an argument: 'o' in -o\nSee 'cvctl get --help' for usage."),
+            (
+                "scale x --replicas=many",
+                "error: invalid argument \"many\" for \"--replicas\" flag: strconv.ParseInt: parsing \"many\": invalid syntax\nSee 'cvctl scale --help' for usage.",
+            ),
         ];
         for (line, expected) in rows {
             let args: Vec<String> = ["cvctl"].into_iter().chain(line.split(' ')).map(str::to_owned).collect();
-            let mistake = Cvctl::try_parse_from(&args).err().unwrap();
+            let given: Vec<std::ffi::OsString> = args.iter().map(Into::into).collect();
+            let mistake = crate::parse(&given).err().unwrap();
             assert_eq!(in_kubectls_words(&mistake, &args), expected, "{line}");
         }
     }
