@@ -34,6 +34,11 @@ impl Resource {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// `/v1` or `apps/v1`.
+    pub fn versioned(&self) -> String {
+        format!("{}/{}", self.group, self.version)
+    }
+
     /// `pods` or `deployments.apps`.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
@@ -91,9 +96,12 @@ impl Resources {
     /// The resource that `word` means: plural, singular, short name or kind, optionally with `.group` or `.version.group`.
     pub fn find(&self, word: &str) -> Result<&Resource> {
         let (name, rest) = word.split_once('.').unwrap_or((word, ""));
+        // `pods.v1.` says that the group is the core one.
+        let core = rest.strip_suffix('.');
         let lower = name.to_lowercase();
         let matching = |r: &&Resource| {
             let place = rest.is_empty()
+                || core.is_some_and(|version| r.group.is_empty() && r.version == version)
                 || r.group == rest
                 || (r.group.starts_with(rest) && r.group.get(rest.len()..).is_some_and(|tail| tail.starts_with('.')))
                 || format!("{}.{}", r.version, r.group).trim_end_matches('.') == rest;
@@ -105,7 +113,7 @@ impl Resources {
         };
         match self.all.iter().find(matching) {
             Some(found) => Ok(found),
-            None => bail!("the server doesn't have a resource type \"{word}\""),
+            None => bail!("the server doesn't have a resource type \"{name}\""),
         }
     }
 

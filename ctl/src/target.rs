@@ -2,10 +2,15 @@
 
 use anyhow::{Result, bail};
 
+use crate::commands::Item;
 use crate::resources::{Resource, Resources};
 
 /// Where to look when no kind was named.
 pub const SEE_RESOURCES: &str = "Use \"cvctl api-resources\" for a complete list of supported resources.";
+
+/// Where to look further.
+pub const EXPLAIN: &str =
+    "Use \"cvctl explain <resource>\" for a detailed description of that resource (e.g. cvctl explain pods).";
 
 /// A resource, and the names that were given; none means all of them.
 #[derive(Debug, Clone)]
@@ -14,6 +19,14 @@ pub struct Target<'a> {
     pub resource: &'a Resource,
     /// Names of objects.
     pub names: Vec<String>,
+    /// Their namespace, where it is not that of the session.
+    pub namespace: Option<String>,
+}
+
+impl<'a> From<Item<'a>> for Target<'a> {
+    fn from(item: Item<'a>) -> Self {
+        Self { resource: item.resource, names: vec![item.name], namespace: Some(item.namespace) }
+    }
 }
 
 /// Reads the words; no words mean nothing.
@@ -29,9 +42,13 @@ pub fn parse<'a>(words: &[String], resources: &'a Resources) -> Result<Vec<Targe
     for kind in first.split(',') {
         let category = resources.in_category(kind);
         if category.is_empty() {
-            targets.push(Target { resource: resources.find(kind)?, names: rest.to_vec() });
+            targets.push(Target { resource: resources.find(kind)?, names: rest.to_vec(), namespace: None });
         } else {
-            targets.extend(category.into_iter().map(|resource| Target { resource, names: rest.to_vec() }));
+            targets.extend(category.into_iter().map(|resource| Target {
+                resource,
+                names: rest.to_vec(),
+                namespace: None,
+            }));
         }
     }
     Ok(targets)
@@ -43,8 +60,11 @@ fn slashed<'a>(word: &str, resources: &'a Resources) -> Result<Target<'a>> {
             "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'cvctl get resource/<resource_name>' instead of 'cvctl get resource resource/<resource_name>'"
         );
     };
-    if kind.is_empty() || name.is_empty() || name.contains('/') {
+    if name.contains('/') {
+        bail!("arguments in resource/name form may not have more than one slash");
+    }
+    if kind.is_empty() || name.is_empty() {
         bail!("arguments in resource/name form must have a single resource and name");
     }
-    Ok(Target { resource: resources.find(kind)?, names: vec![name.to_owned()] })
+    Ok(Target { resource: resources.find(kind)?, names: vec![name.to_owned()], namespace: None })
 }

@@ -14,6 +14,18 @@ pub struct Flags {
     /// If false, non-namespaced resources will be returned, otherwise namespaced ones.
     #[arg(long, num_args = 0..=1, default_missing_value = "true")]
     namespaced: Option<bool>,
+    /// Limit to resources that support the specified verbs.
+    #[arg(long, value_delimiter = ',')]
+    verbs: Vec<String>,
+    /// Limit to resources that belong to the specified categories.
+    #[arg(long, value_delimiter = ',')]
+    categories: Vec<String>,
+    /// If non-empty, sort list of resources using specified field. The field can be either 'name' or 'kind'.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    sort_by: String,
+    /// Use the cached list of resources if available; there is no cache.
+    #[arg(long)]
+    cached: bool,
     /// Output format: wide or name.
     #[arg(short, long, default_value = "", hide_default_value = true)]
     output: String,
@@ -38,10 +50,18 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let mut all: Vec<_> = resources.all().iter().collect();
     // Stable: of a resource in several versions the preferred one comes first.
     all.sort_by_key(|resource| (&resource.group, &resource.plural));
+    match flags.sort_by.as_str() {
+        "" => {}
+        "name" => all.sort_by_key(|resource| &resource.plural),
+        "kind" => all.sort_by_key(|resource| &resource.kind),
+        _ => bail!("--sort-by accepts only name or kind"),
+    }
     for resource in all {
         let key = (resource.group.as_str(), resource.plural.as_str());
         let wanted = flags.api_group.as_ref().is_none_or(|g| *g == resource.group)
-            && flags.namespaced.is_none_or(|n| n == resource.namespaced);
+            && flags.namespaced.is_none_or(|n| n == resource.namespaced)
+            && flags.verbs.iter().all(|verb| resource.can(verb))
+            && flags.categories.iter().all(|category| resource.categories.contains(category));
         if !wanted || seen.contains(&key) {
             continue;
         }

@@ -1,60 +1,59 @@
-//! What the commands that write share: files, where an object goes, dry run, the line that says what happened.
+//! What the commands that write share: dry run, validation, the line that says what happened, the patch that makes a change.
 
-use anyhow::{Result, bail};
+use std::cell::Cell;
+use std::str::FromStr;
+
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use corvette_api::meta;
-use serde_json::Value;
+use corvette_api::{patch, schema};
+use serde_json::{Map, Value};
 
-use crate::files::{self, Loaded};
+use super::select::{Item, Selection, Unnamed};
+use crate::error::Errors;
 use crate::output::{Format, name};
-use crate::request::segment;
-use crate::resources::{Resource, Resources};
+use crate::request::with_query;
 use crate::session::Session;
 use crate::value::text;
 
-/// The flags that name files.
+/// Media type of a strategic merge patch.
+pub const STRATEGIC: &str = "application/strategic-merge-patch+json";
+/// Media type of a merge patch.
+pub const MERGE: &str = "application/merge-patch+json";
+/// Media type of a JSON patch.
+pub const JSON: &str = "application/json-patch+json";
+
+/// The flags of commands that write.
 #[derive(Args, Debug, Clone, Default)]
-pub struct Files {
-    /// Filename, directory, or - for standard input, to identify the resources.
-    #[arg(short, long, value_delimiter = ',')]
-    filename: Vec<String>,
-    /// Process the directory used in -f, --filename recursively.
-    #[arg(short = 'R', long)]
-    recursive: bool,
+pub struct Writing {
+    /// Output format.
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    pub output: String,
+    /// Must be "none", "server", or "client".
+    #[arg(long, default_value = "none", num_args = 0..=1, default_missing_value = "client", require_equals = true)]
+    pub dry_run: DryRun,
+    /// Name of the manager used to track field ownership.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub field_manager: String,
 }
 
-impl Files {
-    /// Whether any were named.
-    pub fn given(&self) -> bool {
-        !self.filename.is_empty()
+impl Writing {
+    /// The path with the parameters that the flags stand for.
+    pub fn on(&self, path: &str) -> String {
+        with_query(path, &[("dryRun", self.dry_run.parameter()), ("fieldManager", &self.field_manager)])
     }
 
-    /// The objects in them.
+    /// What prints as the flags say.
     ///
     /// # Errors
-    /// A file that is not there or does not parse.
-    pub fn load(&self) -> Result<Vec<Loaded>> {
-        files::load(&self.filename, self.recursive)
-    }
-
-    /// The same, for commands that work on nothing else.
-    ///
-    /// # Errors
-    /// Also when there are no files, or no objects in them.
-    pub fn load_for(&self, command: &str) -> Result<Vec<Loaded>> {
-        if !self.given() {
-            bail!("must specify one of -f and -k");
-        }
-        let loaded = self.load()?;
-        if loaded.is_empty() {
-            bail!("no objects passed to {command}");
-        }
-        Ok(loaded)
+    /// For an unknown format.
+    pub fn printer(&self) -> Result<Printer> {
+        let format = if self.output.is_empty() { None } else { Some(Format::parse(&self.output)?) };
+        Ok(Printer { format, dry_run: self.dry_run, printed: Cell::new(0) })
     }
 }
 
 /// The `--dry-run` flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DryRun {
     /// Changes are made.
     #[default]
@@ -63,6 +62,19 @@ pub enum DryRun {
     Server,
     /// Nothing is sent.
     Client,
+}
+
+impl FromStr for DryRun {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::None),
+            "server" => Ok(Self::Server),
+            "client" => Ok(Self::Client),
+            _ => Err(format!("Invalid dry-run value ({text}). Must be \"none\", \"server\", or \"client\".")),
+        }
+    }
 }
 
 impl DryRun {
@@ -95,63 +107,24 @@ pub enum Validate {
     Ignore,
 }
 
-impl Validate {
-    /// Value of the request's `fieldValidation` parameter.
-    pub fn parameter(self) -> &'static str {
-        match self {
-            Self::Strict => "Strict",
-            Self::Warn => "Warn",
-            Self::Ignore => "Ignore",
-        }
-    }
+/// The flags of commands that send objects from files.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Validation {
+    /// What happens to unknown and duplicate fields.
+    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "strict", require_equals = true)]
+    validate: Validate,
 }
 
-/// Where an object from a file lives.
-pub struct Place<'a> {
-    /// Its resource.
-    pub resource: &'a Resource,
-    /// Its namespace, empty when the resource has none.
-    pub namespace: String,
-    /// Path of its collection.
-    pub collection: String,
-    /// Path of the object; the collection's when it has no name yet.
-    pub object: String,
-}
-
-/// Finds the place of an object.
-///
-/// # Errors
-/// For a kind the server does not know, or a namespace other than the one asked for.
-pub fn locate<'a>(session: &Session, resources: &'a Resources, loaded: &Loaded) -> Result<Place<'a>> {
-    let (api_version, kind) = (meta::api_version(&loaded.object), meta::kind(&loaded.object));
-    let named = meta::namespace(&loaded.object);
-    let Some(resource) = resources.of_kind(api_version, kind) else {
-        bail!(
-            "resource mapping not found for name: \"{}\" namespace: \"{named}\" from \"{}\": no matches for kind \"{kind}\" in version \"{api_version}\"\nensure CRDs are installed first",
-            meta::name(&loaded.object),
-            loaded.source
-        );
-    };
-    let namespace = if named.is_empty() { session.namespace.as_str() } else { named };
-    if resource.namespaced && session.namespace_given && namespace != session.namespace {
-        bail!(
-            "the namespace from the provided object \"{namespace}\" does not match the namespace \"{}\". You must pass '--namespace={namespace}' to perform this operation.",
-            session.namespace
-        );
+impl Validation {
+    /// The path with the parameter that the flag stands for.
+    pub fn on(&self, path: &str) -> String {
+        let value = match self.validate {
+            Validate::Strict => "Strict",
+            Validate::Warn => "Warn",
+            Validate::Ignore => "Ignore",
+        };
+        with_query(path, &[("fieldValidation", value)])
     }
-    let collection = resource.collection(Some(namespace));
-    let object = format!("{collection}/{}", segment(meta::name(&loaded.object)));
-    let namespace = if resource.namespaced { namespace.to_owned() } else { String::new() };
-    Ok(Place { resource, namespace, collection, object })
-}
-
-/// The object as it is sent: in the namespace it goes to.
-pub fn in_namespace(place: &Place<'_>, object: &Value) -> Value {
-    let mut object = object.clone();
-    if !place.namespace.is_empty() && object.get("metadata").is_none_or(Value::is_object) {
-        meta::set_namespace(&mut object, &place.namespace);
-    }
-    object
 }
 
 /// Says on standard error that there is nothing.
@@ -167,18 +140,10 @@ pub fn nothing_found(session: &Session, namespaced: bool) {
 pub struct Printer {
     format: Option<Format>,
     dry_run: DryRun,
+    printed: Cell<usize>,
 }
 
 impl Printer {
-    /// A printer for the `-o` and `--dry-run` flags.
-    ///
-    /// # Errors
-    /// For an unknown format.
-    pub fn new(output: &str, dry_run: DryRun) -> Result<Self> {
-        let format = if output.is_empty() { None } else { Some(Format::parse(output)?) };
-        Ok(Self { format, dry_run })
-    }
-
     /// Whether objects are printed, rather than what happened to them.
     pub fn prints_objects(&self) -> bool {
         self.format.is_some()
@@ -191,7 +156,12 @@ impl Printer {
     pub fn print(&self, object: &Value, what: &str) -> Result<()> {
         match &self.format {
             Some(Format::Name) => println!("{}", name(object)),
-            Some(format) => print!("{}", format.print(std::slice::from_ref(object), false)?),
+            Some(format) => {
+                if matches!(format, Format::Yaml) && self.printed.replace(self.printed.get() + 1) > 0 {
+                    println!("---");
+                }
+                print!("{}", format.print(std::slice::from_ref(object), false)?);
+            }
             None if text(object, "/metadata/name").is_empty() => {
                 println!("{}<unknown> {what}{}", name(object), self.dry_run.suffix());
             }
@@ -204,14 +174,70 @@ impl Printer {
     ///
     /// # Errors
     /// When a template does not fit.
-    pub fn print_all(&self, objects: &[(Value, &str)]) -> Result<()> {
+    pub fn print_all(&self, objects: &[Value]) -> Result<()> {
         match &self.format {
             Some(format) if !matches!(format, Format::Name) && objects.len() > 1 => {
-                let objects: Vec<Value> = objects.iter().map(|(object, _)| object.clone()).collect();
-                print!("{}", format.print(&objects, true)?);
+                print!("{}", format.print(objects, true)?);
                 Ok(())
             }
-            _ => objects.iter().try_for_each(|(object, what)| self.print(object, what)),
+            _ => objects.iter().try_for_each(|object| self.print(object, "")),
         }
     }
+}
+
+/// What turns `live` into `wanted`, and its media type: strategic for kinds in the schema table.
+///
+/// # Errors
+/// For lists that cannot be merged.
+pub fn difference(live: &Value, wanted: &Value) -> Result<(&'static str, Value)> {
+    Ok(match schema::of_object(live) {
+        Some(def) => (STRATEGIC, patch::strategic::diff(def, live, wanted)?),
+        None => (MERGE, patch::merge::diff(live, wanted)),
+    })
+}
+
+/// Makes `live` become `wanted`; what it is then.
+///
+/// # Errors
+/// The server's.
+pub async fn change(
+    session: &Session,
+    item: &Item<'_>,
+    writing: &Writing,
+    live: &Value,
+    wanted: Value,
+) -> Result<Value> {
+    let (media_type, patch) = difference(live, &wanted)?;
+    if writing.dry_run == DryRun::Client || patch.as_object().is_some_and(Map::is_empty) {
+        return Ok(wanted);
+    }
+    session.requests.patch(&writing.on(&item.path()), media_type, &patch).await
+}
+
+/// Changes each selected object with `edit`, which answers what to say of it, if anything.
+///
+/// # Errors
+/// All that went wrong; every object gets its turn.
+pub async fn change_each(
+    session: &Session,
+    selection: &Selection,
+    writing: &Writing,
+    mut edit: impl FnMut(&Item<'_>, &mut Value) -> Result<Option<&'static str>>,
+) -> Result<()> {
+    let printer = writing.printer()?;
+    let resources = session.resources().await?;
+    let mut errors = Errors::default();
+    for item in selection.find(session, &resources, Unnamed::Mistake).await? {
+        let one = async {
+            let live = item.get(session).await?;
+            let mut wanted = live.clone();
+            let said = edit(&item, &mut wanted)?;
+            let changed = change(session, &item, writing, &live, wanted).await?;
+            said.map_or(Ok(()), |said| printer.print(&changed, said))
+        };
+        if let Err(failed) = one.await {
+            errors.push(failed);
+        }
+    }
+    errors.into_result()
 }

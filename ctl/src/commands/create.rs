@@ -5,35 +5,38 @@ use clap::Args;
 use http::Method;
 use serde_json::Value;
 
-use super::common::{DryRun, Files, Printer, Validate, in_namespace, locate};
+use super::apply;
+use super::common::{DryRun, Validation, Writing};
+use super::select::{Files, Item, locate};
 use crate::error::Errors;
-use crate::files::Loaded;
-use crate::request::with_query;
-use crate::resources::Resources;
 use crate::session::Session;
 
 #[derive(Args)]
 pub struct Flags {
     #[command(flatten)]
     files: Files,
-    /// Output format.
-    #[arg(short, long, default_value = "", hide_default_value = true)]
-    output: String,
-    /// Must be "none", "server", or "client".
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "client", require_equals = true)]
-    dry_run: DryRun,
-    /// What happens to unknown and duplicate fields.
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "strict", require_equals = true)]
-    validate: Validate,
+    #[command(flatten)]
+    writing: Writing,
+    #[command(flatten)]
+    validation: Validation,
+    /// If true, the configuration of current object will be saved in its annotation, for `apply` to work on it later.
+    #[arg(long)]
+    save_config: bool,
 }
 
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
-    let printer = Printer::new(&flags.output, flags.dry_run)?;
+    let printer = flags.writing.printer()?;
     let loaded = flags.files.load_for("create")?;
     let resources = session.resources().await?;
     let mut errors = Errors::default();
     for loaded in &loaded {
-        match create(session, &resources, &flags, loaded).await {
+        let one = async {
+            let item = locate(session, &resources, loaded)?;
+            let object = item.to_send();
+            let object = if flags.save_config { apply::annotated(&object)? } else { object };
+            create(session, &item, &flags.writing, &flags.validation, object).await
+        };
+        match one.await {
             Ok(created) => printer.print(&created, "created")?,
             Err(failed) => errors.push(failed),
         }
@@ -41,13 +44,21 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     errors.into_result()
 }
 
-async fn create(session: &Session, resources: &Resources, flags: &Flags, loaded: &Loaded) -> Result<Value> {
-    let place = locate(session, resources, loaded)?;
-    let object = in_namespace(&place, &loaded.object);
-    if flags.dry_run == DryRun::Client {
+/// Creates an object, unless that is not really wanted.
+///
+/// # Errors
+/// The server's, with the file the object is from.
+pub async fn create(
+    session: &Session,
+    item: &Item<'_>,
+    writing: &Writing,
+    validation: &Validation,
+    object: Value,
+) -> Result<Value> {
+    if writing.dry_run == DryRun::Client {
         return Ok(object);
     }
-    let parameters = [("dryRun", flags.dry_run.parameter()), ("fieldValidation", flags.validate.parameter())];
-    let sent = session.requests.write(Method::POST, &with_query(&place.collection, &parameters), &object).await;
-    sent.with_context(|| format!("error when creating \"{}\"", loaded.source))
+    let path = validation.on(&writing.on(&item.collection()));
+    let sent = session.requests.write(Method::POST, &path, &object).await;
+    if item.source.is_empty() { sent } else { sent.with_context(|| format!("error when creating \"{}\"", item.source)) }
 }

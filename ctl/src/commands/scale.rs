@@ -4,19 +4,17 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::common::{DryRun, Files, locate};
+use super::common::{DryRun, MERGE, Writing};
+use super::select::{Selection, Unnamed, something_named};
 use crate::error::{self, Errors};
-use crate::request::{Accept, with_query};
+use crate::request::Accept;
 use crate::session::Session;
-use crate::target;
 use crate::value::{int, text};
 
 #[derive(Args)]
 pub struct Flags {
-    /// TYPE NAME, or TYPE/NAME...
-    words: Vec<String>,
     #[command(flatten)]
-    files: Files,
+    selection: Selection,
     /// The new desired number of replicas.
     #[arg(long, allow_negative_numbers = true)]
     replicas: i64,
@@ -26,46 +24,35 @@ pub struct Flags {
     /// Precondition for resource version.
     #[arg(long, default_value = "", hide_default_value = true)]
     resource_version: String,
-    /// Must be "none", "server", or "client".
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "client", require_equals = true)]
-    dry_run: DryRun,
+    #[command(flatten)]
+    writing: Writing,
 }
 
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     if flags.replicas < 0 {
         bail!("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0");
     }
+    something_named(&flags.selection)?;
+    let printer = flags.writing.printer()?;
     let resources = session.resources().await?;
-    let mut wanted = Vec::new();
-    for loaded in if flags.files.given() { flags.files.load()? } else { Vec::new() } {
-        let place = locate(session, &resources, &loaded)?;
-        wanted.push((
-            place.object,
-            place.resource.qualified_singular(),
-            text(&loaded.object, "/metadata/name").to_owned(),
-        ));
+    let wanted = flags.selection.find(session, &resources, Unnamed::Mistake).await?;
+    if wanted.is_empty() {
+        bail!("no objects passed to scale");
     }
-    for target in target::parse(&flags.words, &resources)? {
-        if target.names.is_empty() {
-            bail!("resource(s) were provided, but no name was specified");
-        }
-        for name in &target.names {
-            let path = target.resource.object(&session.namespace, name);
-            wanted.push((path, target.resource.qualified_singular(), name.clone()));
-        }
-    }
-    let (mut scaled, mut errors) = (0, Errors::default());
-    for (path, kind, name) in wanted {
-        match scale(session, &flags, &path).await {
-            Ok(()) => {
-                println!("{kind}/{name} scaled{}", flags.dry_run.suffix());
-                scaled += 1;
-            }
-            Err(failed) => errors.push(failed),
+    let (mut found, mut errors) = (0, Errors::default());
+    for item in wanted {
+        let one = async {
+            let object = item.get(session).await?;
+            found += 1;
+            scale(session, &flags, &item.path()).await?;
+            printer.print(&object, "scaled")
+        };
+        if let Err(failed) = one.await {
+            errors.push(failed);
         }
     }
     match errors.into_result() {
-        Err(failed) if scaled == 0 && error::is_not_found(&failed) => {
+        Err(failed) if found == 0 && error::is_not_found(&failed) => {
             bail!("no objects passed to scale {}", error::message(&failed))
         }
         result => result,
@@ -75,7 +62,7 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
 async fn scale(session: &Session, flags: &Flags, object: &str) -> Result<()> {
     let path = format!("{object}/scale");
     let mut patch = json!({ "spec": { "replicas": flags.replicas } });
-    if flags.current_replicas >= 0 || !flags.resource_version.is_empty() || flags.dry_run == DryRun::Client {
+    if flags.current_replicas >= 0 || !flags.resource_version.is_empty() || flags.writing.dry_run == DryRun::Client {
         let scale = session.requests.get(&path, Accept::Object).await?;
         let current = int(&scale, "/spec/replicas");
         if flags.current_replicas >= 0 && current != flags.current_replicas {
@@ -87,9 +74,8 @@ async fn scale(session: &Session, flags: &Flags, object: &str) -> Result<()> {
         }
         patch = json!({ "metadata": { "resourceVersion": version }, "spec": { "replicas": flags.replicas } });
     }
-    if flags.dry_run == DryRun::Client {
+    if flags.writing.dry_run == DryRun::Client {
         return Ok(());
     }
-    let path = with_query(&path, &[("dryRun", flags.dry_run.parameter())]);
-    session.requests.patch(&path, "application/merge-patch+json", &patch).await.map(drop)
+    session.requests.patch(&flags.writing.on(&path), MERGE, &patch).await.map(drop)
 }

@@ -10,26 +10,18 @@ use super::related::Related;
 use super::table;
 use super::text::Text;
 use crate::commands::common;
+use crate::commands::select::{Item, Selection, Unnamed};
 use crate::error::{self, Errors};
-use crate::request::{Accept, Requests, with_query};
+use crate::request::Requests;
 use crate::session::Session;
-use crate::target::{self, Target};
-use crate::value::text;
+use crate::target;
 
 #[derive(Args)]
 pub struct Flags {
-    /// TYPE [NAME_PREFIX...], or TYPE/NAME...
-    words: Vec<String>,
     #[command(flatten)]
-    files: common::Files,
-    /// Selector (label query) to filter on.
-    #[arg(short = 'l', long, default_value = "", hide_default_value = true)]
-    selector: String,
-    /// If present, list the requested objects across all namespaces.
-    #[arg(short = 'A', long)]
-    all_namespaces: bool,
+    selection: Selection,
     /// If true, display events related to the described object.
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, default_value_t = true)]
     show_events: bool,
 }
 
@@ -51,22 +43,18 @@ struct Found {
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let resources = session.resources().await?;
     let (mut objects, mut errors) = (Vec::new(), Errors::default());
-    if flags.files.given() {
-        for loaded in flags.files.load()? {
-            let place = common::locate(session, &resources, &loaded)?;
-            match session.requests.get(&place.object, Accept::Object).await {
-                Ok(object) => objects.push(Found { object, how: How::Named }),
-                Err(failed) => errors.push(failed),
-            }
-        }
-    } else if flags.words.is_empty() {
+    if flags.selection.is_empty() {
         bail!("You must specify the type of resource to describe. {}", target::SEE_RESOURCES);
     }
-    for target in target::parse(&flags.words, &resources)? {
-        find(session, &flags, &target, &mut objects, &mut errors).await?;
+    for item in flags.selection.find(session, &resources, Unnamed::All).await? {
+        match item.object.clone().filter(|_| item.source.is_empty()) {
+            Some(object) => objects.push(Found { object, how: How::Named }),
+            None => fetch(session, &item, &mut objects, &mut errors).await?,
+        }
     }
     if objects.is_empty() && errors.is_empty() {
-        common::nothing_found(session, !flags.all_namespaces);
+        let namespaced = target::parse(&flags.selection.words, &resources)?.iter().any(|t| t.resource.namespaced);
+        common::nothing_found(session, !flags.selection.all_namespaces && namespaced);
     }
     for (i, Found { object, how }) in objects.iter().enumerate() {
         if i > 0 && *how == How::Named {
@@ -80,47 +68,25 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     errors.into_result()
 }
 
-async fn find(
-    session: &Session,
-    flags: &Flags,
-    target: &Target<'_>,
-    objects: &mut Vec<Found>,
-    errors: &mut Errors,
-) -> Result<()> {
-    if target.names.is_empty() {
-        let namespace = (!flags.all_namespaces).then_some(session.namespace.as_str());
-        let all = items(session, target, namespace, &flags.selector).await?;
-        objects.extend(all.into_iter().map(|object| Found { object, how: How::Named }));
-    }
-    for name in &target.names {
-        match session.requests.get(&target.resource.object(&session.namespace, name), Accept::Object).await {
-            Ok(object) => objects.push(Found { object, how: How::Named }),
-            Err(failed) if error::is_not_found(&failed) => {
-                // A name that nothing has may be the beginning of names.
-                let all = items(session, target, Some(&session.namespace), "").await?;
-                let before = objects.len();
-                let matching = all.into_iter().filter(|o| text(o, "/metadata/name").starts_with(name.as_str()));
-                objects.extend(matching.map(|object| Found { object, how: How::Prefix }));
-                if objects.len() == before {
-                    errors.push(failed);
-                }
-            }
-            Err(failed) => errors.push(failed),
+/// Fetches what is called like the item, else what is called like it in the beginning.
+async fn fetch(session: &Session, item: &Item<'_>, objects: &mut Vec<Found>, errors: &mut Errors) -> Result<()> {
+    let failed = match item.get(session).await {
+        Ok(object) => {
+            objects.push(Found { object, how: How::Named });
+            return Ok(());
         }
+        Err(failed) => failed,
+    };
+    let before = objects.len();
+    if error::is_not_found(&failed) && item.source.is_empty() {
+        let all = Selection::default().list(session, item.resource).await?;
+        let matching = all.into_iter().filter(|other| other.name.starts_with(&item.name));
+        objects.extend(matching.filter_map(|other| other.object).map(|object| Found { object, how: How::Prefix }));
+    }
+    if objects.len() == before {
+        errors.push(failed);
     }
     Ok(())
-}
-
-async fn items(session: &Session, target: &Target<'_>, namespace: Option<&str>, selector: &str) -> Result<Vec<Value>> {
-    let path = with_query(&target.resource.collection(namespace), &[("labelSelector", selector)]);
-    let found = session.requests.list(&path).await?;
-    Ok(found
-        .into_iter()
-        .map(|mut item| {
-            meta::set_gvk(&mut item, &target.resource.api_version(), &target.resource.kind);
-            item
-        })
-        .collect())
 }
 
 /// The description of one object.

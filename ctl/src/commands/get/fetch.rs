@@ -2,14 +2,17 @@
 
 use anyhow::Result;
 use corvette_api::meta;
-use serde_json::Value;
+use corvette_api::time::HumanDuration;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::Flags;
 use crate::error;
 use crate::output::Format;
-use crate::request::{Accept, with_query};
+use crate::request::{Accept, segment, with_query};
 use crate::session::Session;
 use crate::target::Target;
+use crate::value::{list, text};
 
 /// Answers, and the errors of those names that have none.
 pub struct Fetched {
@@ -24,13 +27,17 @@ pub struct Fetched {
 /// # Errors
 /// When a list fails, or the server cannot be reached.
 pub async fn fetch(session: &Session, target: &Target<'_>, flags: &Flags, format: &Format) -> Result<Fetched> {
-    let accept = if format.is_table() { Accept::Table } else { Accept::Object };
+    let accept = accept(flags, format);
     let object = if format.is_table() && !flags.sort_by.is_empty() { "Object" } else { "" };
     let (mut answers, mut errors) = (Vec::new(), Vec::new());
     for name in &target.names {
-        let path = target.resource.object(&session.namespace, name);
+        let namespace = target.namespace.as_deref().unwrap_or(&session.namespace);
+        let mut path = target.resource.object(namespace, name);
+        if !flags.subresource.is_empty() {
+            path = format!("{path}/{}", segment(&flags.subresource));
+        }
         match session.requests.get(&with_query(&path, &[("includeObject", object)]), accept).await {
-            Ok(answer) => answers.push(answer),
+            Ok(answer) => answers.push(if format.is_table() { as_table(answer) } else { answer }),
             Err(failed) if flags.ignore_not_found && error::is_not_found(&failed) => {}
             Err(failed) if error::is_unreachable(&failed) => return Err(failed),
             Err(failed) => errors.push(failed),
@@ -38,29 +45,56 @@ pub async fn fetch(session: &Session, target: &Target<'_>, flags: &Flags, format
     }
     if target.names.is_empty() {
         let path = with_query(&collection(session, target, flags), &[("includeObject", object)]);
-        answers = session.requests.pages(&path, accept).await.map_err(|failed| unselected(failed, target, flags))?;
+        let pages = session.requests.pages(&path, accept, flags.chunk_size).await;
+        answers = pages.map_err(|failed| unselected(failed, target, flags))?;
+        if format.is_table() {
+            answers = answers.into_iter().map(as_table).collect();
+        }
     }
     Ok(Fetched { answers, errors })
 }
 
+/// How the answer is wanted.
+pub fn accept(flags: &Flags, format: &Format) -> Accept {
+    if format.is_table() && flags.server_print { Accept::Table } else { Accept::Object }
+}
+
+/// A table of names and ages of what the server did not make a table of.
+pub fn as_table(answer: Value) -> Value {
+    if text(&answer, "/kind") == "Table" {
+        return answer;
+    }
+    let objects = if answer.get("items").is_some() { list(&answer, "/items") } else { std::slice::from_ref(&answer) };
+    let row = |object: &Value| {
+        let age = meta::created_at(object).map(|at| HumanDuration(Timestamp::now().duration_since(at)).to_string());
+        let cells = [meta::name(object).to_owned(), age.unwrap_or_else(|| "<unknown>".to_owned())];
+        json!({ "cells": cells, "object": object })
+    };
+    let rows: Vec<Value> = objects.iter().map(row).collect();
+    let columns = json!([{ "name": "Name", "priority": 0 }, { "name": "Age", "priority": 0 }]);
+    json!({ "kind": "Table", "metadata": answer.get("metadata"), "columnDefinitions": columns, "rows": rows })
+}
+
 /// Path of the list of what is asked for.
 pub fn collection(session: &Session, target: &Target<'_>, flags: &Flags) -> String {
-    let namespace = (!flags.all_namespaces).then_some(session.namespace.as_str());
-    let selectors = [("labelSelector", flags.selector.as_str()), ("fieldSelector", flags.field_selector.as_str())];
+    let namespace = (!flags.selection.all_namespaces).then_some(session.namespace.as_str());
+    let selectors = [
+        ("labelSelector", flags.selection.selector.as_str()),
+        ("fieldSelector", flags.selection.field_selector.as_str()),
+    ];
     with_query(&target.resource.collection(namespace), &selectors)
 }
 
 /// Says which selectors the server did not understand.
 fn unselected(failed: anyhow::Error, target: &Target<'_>, flags: &Flags) -> anyhow::Error {
     let bad = error::status_of(&failed).is_some_and(|status| status.code == 400);
-    if !bad || (flags.selector.is_empty() && flags.field_selector.is_empty()) {
+    if !bad || (flags.selection.selector.is_empty() && flags.selection.field_selector.is_empty()) {
         return failed;
     }
-    let version = target.resource.api_version();
-    let version = if target.resource.group.is_empty() { format!("/{version}") } else { version };
+    let version = target.resource.versioned();
     failed.context(format!(
         "Unable to find \"{version}, Resource={}\" that match label selector \"{}\", field selector \"{}\"",
-        target.resource.plural, flags.selector, flags.field_selector
+        target.resource.plural, flags.selection.selector, flags.selection.field_selector
     ))
 }
 

@@ -7,10 +7,12 @@ mod watch;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use corvette_api::quote::quote;
 use serde_json::Value;
 
 use self::fetch::{Fetched, fetch};
-use super::common::{self, Files};
+use super::common;
+use super::select::{Selection, locate};
 use crate::error::Errors;
 use crate::output::{Format, Heading, Lead, Style, Table, Widths};
 use crate::resources::Resources;
@@ -20,28 +22,32 @@ use crate::value::text;
 
 #[derive(Args)]
 pub struct Flags {
-    /// TYPE[,TYPE] [NAME...], or TYPE/NAME...
-    words: Vec<String>,
     #[command(flatten)]
-    files: Files,
+    selection: Selection,
     /// Output format: json, yaml, name, wide, jsonpath=, custom-columns=.
     #[arg(short, long, default_value = "", hide_default_value = true)]
     output: String,
-    /// If present, list the requested objects across all namespaces.
-    #[arg(short = 'A', long)]
-    all_namespaces: bool,
-    /// Selector (label query) to filter on.
-    #[arg(short = 'l', long, default_value = "", hide_default_value = true)]
-    selector: String,
-    /// Selector (field query) to filter on.
-    #[arg(long, default_value = "", hide_default_value = true)]
-    field_selector: String,
     /// After listing the requested objects, watch for changes.
     #[arg(short, long)]
     watch: bool,
     /// Watch for changes, without listing first.
     #[arg(long)]
     watch_only: bool,
+    /// Output watch event objects when --watch or --watch-only is used.
+    #[arg(long)]
+    output_watch_events: bool,
+    /// Raw URI to request from the server.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    raw: String,
+    /// Return large lists in chunks rather than all at once; 0 does not.
+    #[arg(long, default_value_t = 500)]
+    chunk_size: u32,
+    /// If true, have the server return the appropriate table output.
+    #[arg(long, default_value_t = true)]
+    server_print: bool,
+    /// If specified, gets the subresource of the requested object.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    subresource: String,
     /// Don't print headers.
     #[arg(long)]
     no_headers: bool,
@@ -67,15 +73,21 @@ pub struct Flags {
 
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let format = Format::parse(&flags.output)?;
-    let words = words(&flags)?;
-    if words.is_empty() {
+    if flags.output_watch_events && !flags.watch && !flags.watch_only {
+        bail!("--output-watch-events option can only be used with --watch or --watch-only");
+    }
+    if !flags.raw.is_empty() {
+        return raw(session, &flags).await;
+    }
+    if flags.selection.is_empty() {
         bail!(
-            "You must specify the type of resource to get. {}\n\nerror: Required resource not specified.\nSee 'cvctl get -h' for help and examples",
-            target::SEE_RESOURCES
+            "You must specify the type of resource to get. {}\n\nerror: Required resource not specified.\n{}\nSee 'cvctl get -h' for help and examples",
+            target::SEE_RESOURCES,
+            target::EXPLAIN
         );
     }
     let resources = session.resources().await?;
-    let targets = targets(&words, &resources, &flags)?;
+    let targets = targets(session, &resources, &flags)?;
     if flags.watch || flags.watch_only {
         let [target] = targets.as_slice() else { bail!("you may only specify a single resource type") };
         return watch::run(session, target, &flags, &format).await;
@@ -87,36 +99,44 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     }
 }
 
-/// The words, or those that stand for what the files hold.
-fn words(flags: &Flags) -> Result<Vec<String>> {
-    let mut words = flags.words.clone();
-    if flags.files.given() {
-        for loaded in flags.files.load_for("get")? {
-            let (group, version) = match corvette_api::meta::api_version(&loaded.object).split_once('/') {
-                Some((group, version)) => (format!(".{group}"), format!(".{version}")),
-                None => (String::new(), String::new()),
-            };
-            let kind = corvette_api::meta::kind(&loaded.object);
-            words.push(format!("{kind}{version}{group}/{}", corvette_api::meta::name(&loaded.object)));
-        }
+async fn raw(session: &Session, flags: &Flags) -> Result<()> {
+    use std::io::Write as _;
+    if !flags.selection.is_empty() {
+        bail!("arguments may not be passed when --raw is specified");
     }
-    Ok(words)
+    if !flags.raw.starts_with('/') {
+        bail!("--raw must be a valid URL path: parse {}: invalid URI for request", quote(&flags.raw));
+    }
+    Ok(std::io::stdout().write_all(&session.requests.raw(&flags.raw).await?)?)
 }
 
-/// What the words mean; neighbours of one kind together, so that they make one table.
-fn targets<'a>(words: &[String], resources: &'a Resources, flags: &Flags) -> Result<Vec<Target<'a>>> {
+/// What is asked for; neighbours of one kind together, so that they make one table.
+fn targets<'a>(session: &Session, resources: &'a Resources, flags: &Flags) -> Result<Vec<Target<'a>>> {
+    let selection = &flags.selection;
+    let asked = if selection.files.given() {
+        if !selection.words.is_empty() {
+            bail!("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well");
+        }
+        let loaded = selection.files.load_for("get").map_err(Errors::only)?;
+        let items = loaded.iter().map(|loaded| locate(session, resources, loaded)).collect::<Result<Vec<_>>>();
+        items.map_err(Errors::only)?.into_iter().map(Target::from).collect()
+    } else {
+        target::parse(&selection.words, resources)?
+    };
     let mut targets: Vec<Target<'a>> = Vec::new();
-    for target in target::parse(words, resources)? {
+    for target in asked {
         if !target.names.is_empty() {
-            if flags.all_namespaces {
+            if selection.all_namespaces {
                 bail!("a resource cannot be retrieved by name across all namespaces");
             }
-            if !flags.selector.is_empty() {
+            if !selection.selector.is_empty() {
                 bail!("name cannot be provided when a selector is specified");
             }
         }
         match targets.last_mut() {
-            Some(last) if last.resource == target.resource => last.names.extend(target.names),
+            Some(last) if last.resource == target.resource && last.namespace == target.namespace => {
+                last.names.extend(target.names);
+            }
             _ => targets.push(target),
         }
     }
@@ -168,7 +188,7 @@ async fn tables(session: &Session, targets: &[Target<'_>], flags: &Flags, format
         if table.len() == 0 {
             continue;
         }
-        if printed > 0 {
+        if printed > 0 && !flags.no_headers {
             println!();
         }
         let heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
@@ -176,7 +196,10 @@ async fn tables(session: &Session, targets: &[Target<'_>], flags: &Flags, format
         printed += table.len();
     }
     if printed == 0 && !flags.ignore_not_found && errors.is_empty() {
-        common::nothing_found(session, targets.iter().any(|t| t.resource.namespaced) && !flags.all_namespaces);
+        common::nothing_found(
+            session,
+            targets.iter().any(|t| t.resource.namespaced) && !flags.selection.all_namespaces,
+        );
     }
     errors.into_result()
 }
@@ -184,7 +207,7 @@ async fn tables(session: &Session, targets: &[Target<'_>], flags: &Flags, format
 /// The server's table as it is printed.
 fn shape(page: &Value, target: &Target<'_>, flags: &Flags, format: &Format, with_kind: bool) -> Table {
     let wide = matches!(format, Format::Table { wide: true });
-    let namespaces = flags.all_namespaces && target.resource.namespaced;
+    let namespaces = flags.selection.all_namespaces && target.resource.namespaced;
     let lead: Option<Lead> =
         namespaces.then_some(("NAMESPACE", |object| text(object, "/metadata/namespace").to_owned()));
     let mut page = page.clone();

@@ -7,10 +7,10 @@ use corvette_api::meta::as_map;
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::Value;
 
-use super::fetch::{Fetched, collection, fetch, joined, objects_of};
+use super::fetch::{Fetched, accept, as_table, collection, fetch, joined, objects_of};
 use super::{Flags, shape};
 use crate::output::{Format, Heading, Style, Widths};
-use crate::request::{Accept, with_query};
+use crate::request::with_query;
 use crate::session::Session;
 use crate::target::Target;
 use crate::value::{list, text};
@@ -29,6 +29,7 @@ struct Output<'a> {
 impl Output<'_> {
     fn print(&mut self, mut object: Value) -> Result<()> {
         let text = if self.format.is_table() {
+            object = as_table(object);
             if list(&object, "/columnDefinitions").is_empty() {
                 as_map(&mut object).insert("columnDefinitions".to_owned(), self.columns.clone());
             } else {
@@ -78,11 +79,11 @@ pub async fn run(session: &Session, target: &Target<'_>, flags: &Flags, format: 
     let mut path = collection(session, target, flags);
     if let [name] = target.names.as_slice() {
         path = with_query(
-            &target.resource.collection(Some(&session.namespace)),
+            &target.resource.collection(Some(target.namespace.as_deref().unwrap_or(&session.namespace))),
             &[("fieldSelector", &format!("metadata.name={name}"))],
         );
     }
-    let accept = if format.is_table() { Accept::Table } else { Accept::Object };
+    let accept = accept(flags, format);
     let path = with_query(&path, &[("watch", "true"), ("resourceVersion", &version)]);
     let mut lines = std::pin::pin!(session.requests.stream(&path, accept).await?.lines());
     while let Some(line) = lines.next().await {

@@ -9,8 +9,9 @@ use clap::Args;
 use corvette_api::{meta, patch, schema};
 use serde_json::Value;
 
-use super::{REVISION, Words, Workload};
+use super::REVISION;
 use crate::commands::describe;
+use crate::commands::select::{Item, Selection};
 use crate::output::Format;
 use crate::request::with_query;
 use crate::session::Session;
@@ -21,7 +22,7 @@ const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 #[derive(Args)]
 pub struct Flags {
     #[command(flatten)]
-    pub words: Words,
+    pub selection: Selection,
     /// See the details, including podTemplate of the revision specified.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     revision: i64,
@@ -39,7 +40,7 @@ pub struct Revision {
     pub template: Value,
 }
 
-pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> Result<()> {
+pub async fn run(session: &Session, flags: &Flags, workload: &Item<'_>) -> Result<()> {
     let current = workload.get(session).await?;
     let revisions = all(session, workload, &current, "history").await?;
     let one = || revisions.get(&flags.revision).context("unable to find the specified revision");
@@ -76,7 +77,7 @@ pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> R
 /// For kinds without revisions, and when the server does not give them.
 pub async fn all(
     session: &Session,
-    workload: &Workload<'_>,
+    workload: &Item<'_>,
     current: &Value,
     purpose: &str,
 ) -> Result<BTreeMap<i64, Revision>> {

@@ -103,10 +103,9 @@ fn stateful_set(object: &Value) -> Result<Progress> {
         return Ok(waiting(format!("Waiting for {} pods to be ready...", wanted - ready)));
     }
     let updated = int(object, "/status/updatedReplicas");
-    let partition = int(object, "/spec/updateStrategy/rollingUpdate/partition");
-    if partition > 0 {
-        return Ok(if updated < wanted - partition {
-            let expected = wanted - partition;
+    if let Some(partition) = at(object, "/spec/updateStrategy/rollingUpdate/partition").and_then(Value::as_i64) {
+        let expected = wanted - partition;
+        return Ok(if updated < expected {
             waiting(format!(
                 "Waiting for partitioned roll out to finish: {updated} out of {expected} new pods have been updated..."
             ))

@@ -1,23 +1,21 @@
-//! `cvctl rollout status`: prints what the rollout waits for, each time it changes, until it is done.
+//! `cvctl rollout status`: prints what the rollout waits for, each time the object changes, until it is done.
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use futures::{AsyncBufReadExt as _, StreamExt as _};
-use serde_json::Value;
 
-use super::{Words, Workload, progress};
-use crate::request::{Accept, with_query};
+use super::progress;
+use crate::commands::select::{Item, Selection};
 use crate::session::{Session, duration};
 use crate::value::text;
 
 #[derive(Args)]
 pub struct Flags {
     #[command(flatten)]
-    pub words: Words,
+    pub selection: Selection,
     /// Watch the status of the rollout until it's done.
-    #[arg(short, long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(short, long, default_value_t = true)]
     watch: bool,
     /// Pin to a specific revision for showing its status; 0 for the last.
     #[arg(long, default_value_t = 0, hide_default_value = true)]
@@ -27,7 +25,7 @@ pub struct Flags {
     timeout: Duration,
 }
 
-pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> Result<()> {
+pub async fn run(session: &Session, flags: &Flags, workload: &Item<'_>) -> Result<()> {
     let follow = follow(session, flags, workload);
     if flags.timeout.is_zero() {
         return follow.await;
@@ -38,39 +36,17 @@ pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> R
     }
 }
 
-async fn follow(session: &Session, flags: &Flags, workload: &Workload<'_>) -> Result<()> {
-    let mut said = String::new();
+async fn follow(session: &Session, flags: &Flags, workload: &Item<'_>) -> Result<()> {
     let mut object = workload.get(session).await?;
     loop {
         let progress = progress::of(&workload.resource.kind, &object, flags.revision)?;
-        if progress.text != said {
-            println!("{}", progress.text);
-            said = progress.text;
-        }
+        println!("{}", progress.text);
         if progress.done || !flags.watch {
             return Ok(());
         }
-        object = next_version(session, workload, &object).await?;
+        object = workload
+            .changed(session, text(&object, "/metadata/resourceVersion"))
+            .await?
+            .context("object has been deleted")?;
     }
-}
-
-/// Waits for the object to change.
-async fn next_version(session: &Session, workload: &Workload<'_>, object: &Value) -> Result<Value> {
-    let version = text(object, "/metadata/resourceVersion");
-    let selector = format!("metadata.name={}", workload.name);
-    let collection = workload.resource.collection(Some(&workload.namespace));
-    let watch = [("watch", "true"), ("fieldSelector", selector.as_str()), ("resourceVersion", version)];
-    let lines = session.requests.stream(&with_query(&collection, &watch), Accept::Object).await?;
-    let mut lines = std::pin::pin!(lines.lines());
-    while let Some(line) = lines.next().await {
-        let mut event: Value = serde_json::from_str(&line?)?;
-        match text(&event, "/type") {
-            "DELETED" => bail!("object has been deleted"),
-            "ADDED" | "MODIFIED" => return Ok(event.get_mut("object").map(Value::take).unwrap_or_default()),
-            "BOOKMARK" => {}
-            // Too old a version, or a server that is going away: what is there now decides.
-            _ => break,
-        }
-    }
-    workload.get(session).await
 }

@@ -4,11 +4,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::REVISION;
 use super::history::{Revision, all};
-use super::{REVISION, STRATEGIC, Words, Workload};
-use crate::commands::common::DryRun;
+use crate::commands::common::{DryRun, JSON, STRATEGIC, Writing};
 use crate::commands::describe;
-use crate::request::with_query;
+use crate::commands::select::{Item, Selection};
 use crate::session::Session;
 use crate::value::{entries, flag};
 
@@ -27,17 +27,16 @@ const KEPT: &[&str] = &[
 #[derive(Args)]
 pub struct Flags {
     #[command(flatten)]
-    pub words: Words,
+    pub selection: Selection,
     /// The revision to rollback to. Default to 0 (last revision).
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, hide_default_value = true)]
     to_revision: i64,
-    /// Must be "none", "server", or "client".
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "client", require_equals = true)]
-    dry_run: DryRun,
+    #[command(flatten)]
+    writing: Writing,
 }
 
 /// Puts the template of an earlier revision back.
-pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> Result<()> {
+pub async fn run(session: &Session, flags: &Flags, workload: &Item<'_>) -> Result<()> {
     if flags.to_revision < 0 {
         bail!("unable to find specified revision {} in history", flags.to_revision);
     }
@@ -45,10 +44,7 @@ pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> R
     let label = workload.label();
     let revisions = all(session, workload, &current, "rollbacker").await?;
     if flag(&current, "/spec/paused") {
-        bail!(
-            "you cannot rollback a paused deployment; resume it first with 'cvctl rollout resume deployment/{}' and try again",
-            workload.name
-        );
+        bail!("you cannot rollback a paused deployment; resume it first with 'cvctl rollout resume' and try again");
     }
     let found = match flags.to_revision {
         0 => revisions.values().rev().nth(1).context("no rollout history found"),
@@ -57,27 +53,27 @@ pub async fn run(session: &Session, flags: &Flags, workload: &Workload<'_>) -> R
         }
     };
     let found = found?;
-    let template = without_hash(found.template.clone());
-    if flags.dry_run == DryRun::Client {
-        println!("{label} {}{}", describe::template_lines(&template).trim_end(), flags.dry_run.suffix());
+    if flags.writing.dry_run == DryRun::Client {
+        println!("{label} {}{}", describe::template_lines(&found.template), flags.writing.dry_run.suffix());
         return Ok(());
     }
+    let template = without_hash(found.template.clone());
     if current.pointer("/spec/template").is_some_and(|now| *now == template) {
         println!("{label} skipped rollback (current template already matches revision {})", flags.to_revision);
         return Ok(());
     }
-    let path = with_query(&workload.path, &[("dryRun", flags.dry_run.parameter())]);
+    let path = flags.writing.on(&workload.path());
     if workload.resource.kind == "Deployment" {
         let patch = json!([
             { "op": "replace", "path": "/spec/template", "value": template },
             { "op": "add", "path": "/metadata/annotations", "value": annotations(&current, found) },
         ]);
-        session.requests.patch(&path, "application/json-patch+json", &patch).await?;
+        session.requests.patch(&path, JSON, &patch).await?;
     } else {
         let change = found.object.get("data").cloned().unwrap_or_default();
         session.requests.patch(&path, STRATEGIC, &change).await?;
     }
-    println!("{label} rolled back{}", flags.dry_run.suffix());
+    println!("{label} rolled back{}", flags.writing.dry_run.suffix());
     Ok(())
 }
 
