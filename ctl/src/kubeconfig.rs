@@ -40,8 +40,7 @@ impl Files {
                 }
                 continue;
             }
-            let read = Kubeconfig::read_from(path);
-            let next = read.with_context(|| format!("error loading config file \"{}\"", path.display()))?;
+            let next = read(path).with_context(|| format!("error loading config file \"{}\"", path.display()))?;
             merged = Some(match merged {
                 None => next,
                 Some(before) => before.merge(next)?,
@@ -58,4 +57,10 @@ impl Files {
         let found = self.paths.iter().find(|path| path.exists()).or(self.paths.first());
         found.map(PathBuf::as_path).context("no home directory")
     }
+}
+
+fn read(path: &Path) -> Result<Kubeconfig> {
+    // Our parser says where a mistake is.
+    corvette_api::yaml::parse(&std::fs::read_to_string(path)?)?;
+    Ok(Kubeconfig::read_from(path)?)
 }

@@ -1,21 +1,13 @@
 //! `cvctl exec`.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use corvette_client::kube::api::{AttachParams, AttachedProcess, TerminalSize};
-use corvette_client::kube::{self, Api};
-use futures::SinkExt as _;
-use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::pod;
+use super::streams::{self, Streams};
 use crate::session::Session;
-use crate::terminal;
 
 #[derive(Args)]
 pub struct Flags {
@@ -24,15 +16,8 @@ pub struct Flags {
     /// Container name. If omitted, the pod's default.
     #[arg(short, long)]
     container: Option<String>,
-    /// Pass stdin to the container.
-    #[arg(short = 'i', long)]
-    stdin: bool,
-    /// Stdin is a TTY.
-    #[arg(short = 't', long)]
-    tty: bool,
-    /// Only print output from the remote session.
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    streams: Streams,
     /// The command, after --.
     #[arg(last = true)]
     command: Vec<String>,
@@ -49,89 +34,10 @@ pub async fn run(session: &Session, flags: Flags) -> Result<ExitCode> {
         [word] => word,
     };
     let pod = pod::find(session, word, pod::Say::Nothing).await?;
-    if matches!(pod.phase.as_str(), "Succeeded" | "Failed") {
-        bail!("cannot exec into a container in a completed pod; current phase is {}", pod.phase);
-    }
-    let container = match flags.container {
-        Some(container) if pod.has(&container) => container,
-        Some(container) => bail!("container {container} is not valid for pod {}", pod.name),
-        None => pod.default_container()?,
-    };
-    let tty = flags.tty && std::io::stdin().is_terminal();
-    if flags.tty && !tty && !flags.quiet {
-        eprintln!("Unable to use a TTY - input is not a terminal or the right kind of file");
-    }
-    let parameters = AttachParams::default().container(container).stdin(flags.stdin).tty(tty).stderr(!tty);
-    let api: Api<Pod> = Api::namespaced(session.client.clone(), &session.namespace);
-    let mut process = api.exec(&pod.name, flags.command, &parameters).await.map_err(|error| match error {
-        kube::Error::Service(source) => session.requests.unreachable(source),
-        other => other.into(),
-    })?;
-    let raw = if tty { Some(terminal::Raw::enter()?) } else { None };
-    let status = attend(&mut process, tty).await?;
-    drop(raw);
-    exit_code(status)
-}
-
-/// Carries the streams until the command has ended and everything it wrote is out.
-async fn attend(process: &mut AttachedProcess, tty: bool) -> Result<Status> {
-    let status = process.take_status().context("the connection has a status")?;
-    let outputs = (process.stdout(), process.stderr());
-    if let Some(stdin) = process.stdin() {
-        // Standard input may block for ever; it ends with the process.
-        tokio::spawn(copy(tokio::io::stdin(), stdin));
-    }
-    let resizes = process.terminal_size();
-    let follow_size = async {
-        if let (true, Some(mut sizes)) = (tty, resizes) {
-            let mut changes = signal(SignalKind::window_change())?;
-            while let Some((width, height)) = terminal::size() {
-                if sizes.send(TerminalSize { width, height }).await.is_err() {
-                    break;
-                }
-                changes.recv().await;
-            }
-        }
-        std::future::pending::<std::io::Result<()>>().await
-    };
-    let streams = async {
-        let out = async { if let Some(from) = outputs.0 { copy(from, tokio::io::stdout()).await } else { Ok(()) } };
-        let err = async { if let Some(from) = outputs.1 { copy(from, tokio::io::stderr()).await } else { Ok(()) } };
-        tokio::try_join!(out, err).map(|_| ())
-    };
-    let ended = async { tokio::join!(status, streams) };
-    tokio::select! {
-        (status, streams) = ended => {
-            streams.context("the streams of the command")?;
-            status.context("the connection ended before the command did")
-        }
-        failed = follow_size => {
-            failed.context("terminal size")?;
-            bail!("the terminal went away")
-        }
-    }
-}
-
-async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> std::io::Result<()> {
-    tokio::io::copy(&mut from, &mut to).await?;
-    to.flush().await?;
-    to.shutdown().await
-}
-
-fn exit_code(status: Status) -> Result<ExitCode> {
-    if status.status.as_deref() == Some("Success") {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let causes = status.details.iter().flat_map(|d| d.causes.iter().flatten());
-    let codes = causes
-        .filter(|c| c.reason.as_deref() == Some("ExitCode"))
-        .filter_map(|c| c.message.as_ref()?.parse::<u8>().ok());
-    let code = codes.max();
-    match code {
-        Some(code) => {
-            eprintln!("command terminated with exit code {code}");
-            Ok(ExitCode::from(code))
-        }
-        None => bail!("{}", status.message.unwrap_or_else(|| "the command failed".to_owned())),
-    }
+    pod.check_runs("exec into")?;
+    let container = pod.container(flags.container.as_deref())?;
+    let tty = flags.streams.tty();
+    let parameters = flags.streams.parameters(container, tty);
+    let process = streams::pods(session).exec(&pod.name, flags.command, &parameters).await;
+    streams::run(process.map_err(|error| streams::failed(session, error))?, tty).await
 }

@@ -66,6 +66,29 @@ impl Pod {
         Ok(first.clone())
     }
 
+    /// The container of this name, or the one meant without.
+    ///
+    /// # Errors
+    /// For a name that no container has.
+    pub fn container(&self, name: Option<&str>) -> Result<String> {
+        match name {
+            Some(name) if self.has(name) => Ok(name.to_owned()),
+            Some(name) => bail!("container {name} is not valid for pod {}", self.name),
+            None => self.default_container(),
+        }
+    }
+
+    /// Whether there is something to connect to.
+    ///
+    /// # Errors
+    /// When the pod has ended.
+    pub fn check_runs(&self, doing: &str) -> Result<()> {
+        if matches!(self.phase.as_str(), "Succeeded" | "Failed") {
+            bail!("cannot {doing} a container in a completed pod; current phase is {}", self.phase);
+        }
+        Ok(())
+    }
+
     fn from_object(session: &Session, object: &Value) -> Self {
         let name = text(object, "/metadata/name").to_owned();
         let names = |pointer: &str| list(object, pointer).iter().map(|c| text(c, "/name").to_owned()).collect();

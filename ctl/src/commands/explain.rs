@@ -1,0 +1,241 @@
+//! `cvctl explain`: the server's schema of a kind or of one of its fields.
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde_json::Value;
+
+use crate::request::Accept;
+use crate::session::Session;
+use crate::target;
+use crate::value::{entries, list, text, texts};
+
+/// Columns of a description.
+const WIDTH: usize = 78;
+/// Deepest nesting shown.
+const DEEPEST: usize = 32;
+/// Values of an enumeration shown beside a field.
+const SOME: usize = 4;
+
+#[derive(Args)]
+pub struct Flags {
+    /// TYPE, or TYPE.FIELD...
+    words: Vec<String>,
+    /// When true, print the name of all the fields recursively.
+    #[arg(long)]
+    recursive: bool,
+    /// Use given api-version (group/version) of the resource.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    api_version: String,
+}
+
+pub async fn run(session: &Session, flags: Flags) -> Result<()> {
+    let word = match flags.words.as_slice() {
+        [word] => word,
+        [] => bail!("You must specify the type of resource to explain. {}", target::SEE_RESOURCES),
+        _ => bail!("We accept only this format: explain RESOURCE"),
+    };
+    let mut path = word.split('.');
+    let kind = path.next().unwrap_or_default();
+    let fields: Vec<&str> = path.collect();
+    let resources = session.resources().await?;
+    let mut resource = resources.find(kind)?;
+    if !flags.api_version.is_empty() {
+        resource = resources.of_kind(&flags.api_version, &resource.kind).with_context(|| {
+            format!("couldn't find resource for \"{}, Resource={}\"", flags.api_version, resource.plural)
+        })?;
+    }
+    let root = if resource.group.is_empty() { "api" } else { "apis" };
+    let document =
+        session.requests.get(&format!("/openapi/v3/{root}/{}", resource.api_version()), Accept::Object).await?;
+    let schema = entries(&document, "/components/schemas").map(|(_, schema)| schema).find(|schema| {
+        list(schema, "/x-kubernetes-group-version-kind").iter().any(|gvk| {
+            (text(gvk, "/group"), text(gvk, "/version"), text(gvk, "/kind"))
+                == (resource.group.as_str(), resource.version.as_str(), resource.kind.as_str())
+        })
+    });
+    let schema = schema.with_context(|| format!("GVK {} not found in OpenAPI schema", resource.kind))?;
+    let mut out = String::new();
+    if !resource.group.is_empty() {
+        out.push_str(&format!("GROUP:      {}\n", resource.group));
+    }
+    out.push_str(&format!("KIND:       {}\nVERSION:    {}\n\n", resource.kind, resource.version));
+    let found = Schemas(&document).explain(&mut out, schema, &fields, flags.recursive);
+    println!("{out}");
+    if let Err(missing) = found {
+        bail!("field \"{missing}\" does not exist");
+    }
+    Ok(())
+}
+
+/// A document of OpenAPI v3.
+struct Schemas<'a>(&'a Value);
+
+impl<'a> Schemas<'a> {
+    /// Follows the fields and writes what is there; the field that is not.
+    fn explain<'f>(
+        &self,
+        out: &mut String,
+        schema: &'a Value,
+        fields: &[&'f str],
+        recursive: bool,
+    ) -> Result<(), &'f str> {
+        let mut schema = schema;
+        for (i, field) in fields.iter().enumerate() {
+            schema = self.property(schema, field).ok_or(*fields.last().unwrap_or(field))?;
+            if i + 1 == fields.len() {
+                out.push_str(&format!("FIELD: {field} <{}>\n", self.kind(schema)));
+                if !list(schema, "/enum").is_empty() {
+                    out.push_str("ENUM:");
+                    values(schema).for_each(|value| out.push_str(&format!("\n    {value}")));
+                }
+                out.push_str("\n\n");
+            }
+        }
+        let mut description = String::new();
+        self.describe(&mut description, schema, 0);
+        let description = if description.is_empty() { "<empty>" } else { &description };
+        out.push_str(&format!("DESCRIPTION:\n{}\n", wrapped(description, WIDTH - 2, 4)));
+        let mut list = String::new();
+        self.fields(&mut list, schema, 1, recursive);
+        if !list.is_empty() {
+            out.push_str(&format!("FIELDS:\n{list}"));
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        let name = text(schema, "/$ref").rsplit('/').next().unwrap_or_default();
+        self.0.pointer(&format!("/components/schemas/{name}")).unwrap_or(schema)
+    }
+
+    /// The schemas one is made of.
+    fn parts(schema: &'a Value) -> impl Iterator<Item = &'a Value> {
+        let more = schema.get("additionalProperties").filter(|more| more.is_object());
+        list(schema, "/allOf").iter().chain(schema.get("items")).chain(more)
+    }
+
+    fn property(&self, schema: &'a Value, field: &str) -> Option<&'a Value> {
+        let schema = self.resolve(schema);
+        let own = schema.get("properties").and_then(|properties| properties.get(field));
+        own.or_else(|| Self::parts(schema).find_map(|part| self.property(part, field)))
+    }
+
+    fn describe(&self, out: &mut String, schema: &'a Value, depth: usize) {
+        let schema = self.resolve(schema);
+        let description = text(schema, "/description");
+        if !description.is_empty() {
+            out.push_str(description);
+            out.push('\n');
+        }
+        if depth < DEEPEST {
+            Self::parts(schema).for_each(|part| self.describe(out, part, depth + 1));
+        }
+    }
+
+    fn fields(&self, out: &mut String, schema: &'a Value, level: usize, recursive: bool) {
+        let schema = self.resolve(schema);
+        let indent = level * 2;
+        let required = texts(schema, "/required");
+        for (name, field) in entries(schema, "/properties") {
+            let must = if required.contains(&name.as_str()) { " -required-" } else { "" };
+            out.push_str(&format!("{:indent$}{name}\t<{}>{must}\n", "", self.kind(field)));
+            if !list(field, "/enum").is_empty() {
+                let some: Vec<String> = values(field).take(SOME).collect();
+                let more = if list(field, "/enum").len() > SOME { ", ...." } else { "" };
+                out.push_str(&format!("{:indent$}enum: {}{more}\n", "", some.join(", ")));
+            }
+            if recursive {
+                if level < DEEPEST {
+                    self.fields(out, field, level + 1, recursive);
+                }
+                continue;
+            }
+            let description = text(field, "/description");
+            let description = if description.is_empty() { "<no description>" } else { description };
+            out.push_str(&format!("{}\n\n", wrapped(description, WIDTH - indent, indent + 2)));
+        }
+        if level < DEEPEST {
+            Self::parts(schema).for_each(|part| self.fields(out, part, level, recursive));
+        }
+    }
+
+    fn kind(&self, schema: &'a Value) -> String {
+        if let Some(items) = schema.get("items") {
+            return format!("[]{}", self.kind(items));
+        }
+        if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
+            return format!("map[string]{}", self.kind(values));
+        }
+        if let ([only], None) = (list(schema, "/allOf"), schema.get("properties")) {
+            return self.kind(only);
+        }
+        let of = |schema: &Value| match text(schema, "/type") {
+            "" | "object" => None,
+            plain => Some(plain.to_owned()),
+        };
+        let name = text(schema, "/$ref").rsplit(['/', '.']).next().filter(|name| !name.is_empty());
+        of(self.resolve(schema)).unwrap_or_else(|| name.unwrap_or("Object").to_owned())
+    }
+}
+
+fn values(schema: &Value) -> impl Iterator<Item = String> {
+    list(schema, "/enum").iter().map(|value| match value.as_str() {
+        Some("") => "\"\"".to_owned(),
+        _ => crate::value::plain(value),
+    })
+}
+
+/// Breaks lines between words, and indents them.
+fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.trim_end_matches('\n').split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    let space = " ".repeat(indent);
+    let lines = lines.into_iter().map(|line| if line.is_empty() { line } else { format!("{space}{line}") });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Schemas;
+
+    #[test]
+    fn fields_are_followed_through_references_and_lists() {
+        let document = json!({ "components": { "schemas": {
+            "a.b.Pod": { "description": "A pod.", "properties": {
+                "spec": { "allOf": [{ "$ref": "#/components/schemas/a.b.Spec" }], "description": "What is wanted." },
+                "labels": { "additionalProperties": { "type": "string" } } } },
+            "a.b.Spec": { "description": "The spec.", "required": ["of"], "type": "object", "properties": {
+                "of": { "type": "array", "items": { "$ref": "#/components/schemas/a.b.Spec" } },
+                "mode": { "type": "string", "enum": ["", "a", "b", "c", "d"] } } },
+        } } });
+        let schemas = Schemas(&document);
+        let explain = |fields: &[&str]| {
+            let mut out = String::new();
+            let found = schemas.explain(&mut out, &document["components"]["schemas"]["a.b.Pod"], fields, false);
+            found.map(|()| out).map_err(str::to_owned)
+        };
+        assert_eq!(
+            explain(&[]).unwrap(),
+            "DESCRIPTION:\n    A pod.\nFIELDS:\n  labels\t<map[string]string>\n    <no description>\n\n  spec\t<Spec>\n    What is wanted.\n\n"
+        );
+        assert_eq!(
+            explain(&["spec", "of", "of"]).unwrap(),
+            "FIELD: of <[]Spec>\n\n\nDESCRIPTION:\n    The spec.\nFIELDS:\n  mode\t<string>\n  enum: \"\", a, b, c, ....\n    <no description>\n\n  of\t<[]Spec> -required-\n    <no description>\n\n"
+        );
+        assert_eq!(explain(&["spec", "nope"]).unwrap_err(), "nope");
+    }
+}
