@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use corvette_api::yaml;
 use serde_json::Value;
 
+use crate::error::Errors;
+
 /// Says of an error of the operating system what Go says.
 pub fn in_gos_words(error: &std::io::Error) -> String {
     match error.kind() {
@@ -29,17 +31,17 @@ pub struct Loaded {
     pub object: Value,
 }
 
-/// Reads all objects, in order.
+/// Reads all objects, in order; what is wrong with one file is no reason to leave out another.
 ///
 /// # Errors
-/// A file that is not there or does not parse, with line and column; an object without kind.
-pub fn load(names: &[String], recursive: bool) -> Result<Vec<Loaded>> {
-    let mut objects = Vec::new();
+/// A file that is not there.
+pub fn load(names: &[String], recursive: bool) -> Result<(Vec<Loaded>, Errors)> {
+    let (mut objects, mut errors) = (Vec::new(), Errors::default());
     for name in names {
         if name == "-" {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).context("error reading STDIN")?;
-            parse("STDIN", &text, &mut objects)?;
+            parse("STDIN", &text, &mut objects, &mut errors);
             continue;
         }
         let path = Path::new(name);
@@ -48,10 +50,10 @@ pub fn load(names: &[String], recursive: bool) -> Result<Vec<Loaded>> {
         }
         for file in expand(path, recursive)? {
             let text = std::fs::read_to_string(&file).with_context(|| format!("error reading {}", file.display()))?;
-            parse(&file.display().to_string(), &text, &mut objects)?;
+            parse(&file.display().to_string(), &text, &mut objects, &mut errors);
         }
     }
-    Ok(objects)
+    Ok((objects, errors))
 }
 
 fn expand(path: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
@@ -77,21 +79,31 @@ fn expand(path: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn parse(source: &str, text: &str, into: &mut Vec<Loaded>) -> Result<()> {
-    let documents =
-        yaml::documents(text).with_context(|| format!("error parsing {source}: error converting YAML to JSON"))?;
-    for document in documents.into_iter().map(|d| d.parsed.value).filter(|value| !value.is_null()) {
-        flatten(source, document, into)?;
+/// Reads the documents up to the first that is wrong.
+fn parse(source: &str, text: &str, into: &mut Vec<Loaded>, errors: &mut Errors) {
+    let documents = yaml::documents(text).with_context(|| format!("error parsing {source}: error converting YAML to JSON"));
+    let flattened = documents.and_then(|documents| {
+        let values = documents.into_iter().map(|document| document.parsed.value);
+        values.filter(|value| !value.is_null()).try_for_each(|value| flatten(source, value, into))
+    });
+    if let Err(wrong) = flattened {
+        errors.push(wrong);
     }
-    Ok(())
 }
 
 fn flatten(source: &str, mut document: Value, into: &mut Vec<Loaded>) -> Result<()> {
     let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if kind.is_empty() || document.get("apiVersion").and_then(Value::as_str).unwrap_or_default().is_empty() {
-        let missing = if kind.is_empty() { "kind" } else { "apiVersion" };
+    let version = document.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let wrong = match (version.is_empty(), kind.is_empty()) {
+        _ if !document.is_object() => "invalid object to validate",
+        (true, true) => "[apiVersion not set, kind not set]",
+        (true, false) => "apiVersion not set",
+        (false, true) => "kind not set",
+        (false, false) => "",
+    };
+    if !wrong.is_empty() {
         bail!(
-            "error validating \"{source}\": error validating data: {missing} not set; if you choose to ignore these errors, turn validation off with --validate=false"
+            "error validating \"{source}\": error validating data: {wrong}; if you choose to ignore these errors, turn validation off with --validate=false"
         );
     }
     match document.get_mut("items").map(Value::take) {

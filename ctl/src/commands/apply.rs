@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::common::{DryRun, MERGE, STRATEGIC, Validation, Writing};
 use super::create::create;
 use super::select::{Files, Item, locate};
-use crate::error::{self, Errors};
+use crate::error;
 use crate::output::go;
 use crate::session::Session;
 
@@ -29,9 +29,9 @@ pub struct Flags {
 
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let printer = flags.writing.printer()?;
-    let loaded = flags.files.load_for("apply")?;
+    let (loaded, mut errors) = flags.files.load_for("apply")?;
     let resources = session.resources().await?;
-    let (mut applied, mut errors) = (Vec::new(), Errors::default());
+    let mut applied = Vec::new();
     // Every object gets its turn.
     for loaded in &loaded {
         let one = async { apply(session, &flags, &locate(session, &resources, loaded)?).await };
@@ -64,7 +64,7 @@ async fn apply(session: &Session, flags: &Flags, item: &Item<'_>) -> Result<(Val
         }
         match changed(session, item, flags, &modified, current).await {
             Err(failed) if error::status_of(&failed).is_some_and(|s| s.code == 409) => {}
-            done => return done.with_context(|| format!("error when patching \"{}\"", item.source)),
+            done => return done,
         }
     }
     bail!("error when patching \"{}\": the object was changed by others every time", item.source)
@@ -77,15 +77,21 @@ async fn changed(
     modified: &Value,
     current: Value,
 ) -> Result<(Value, &'static str)> {
+    // What it would be is the server's to say.
     if flags.writing.dry_run == DryRun::Client {
-        return Ok((merged(modified, &current)?, "configured"));
+        return Ok((current, "configured"));
     }
     let (content_type, patch) = three_way(modified, &current)?;
     if patch.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok((current, "unchanged"));
     }
     let path = flags.validation.on(&flags.writing.on(&item.path()));
-    let changed = session.requests.patch(&path, content_type, &patch).await?;
+    let changed = session.requests.patch(&path, content_type, &patch).await;
+    let changed = changed.with_context(|| {
+        let (source, which) = (&item.source, which(item));
+        let patch = go::json(&patch);
+        format!("error when applying patch:\n{patch}\nto:\n{which}\nfor: \"{source}\": error when patching \"{source}\"")
+    })?;
     let same =
         meta::resource_version(&changed) == meta::resource_version(&current) && flags.writing.dry_run == DryRun::None;
     Ok((changed, if same { "unchanged" } else { "configured" }))
@@ -103,10 +109,14 @@ fn named(wanted: &Value, item: &Item<'_>) -> Result<()> {
 }
 
 fn retrieving(item: &Item<'_>) -> String {
+    format!("error when retrieving current configuration of:\n{}\nfrom server for: \"{}\"", which(item), item.source)
+}
+
+fn which(item: &Item<'_>) -> String {
     let version = item.resource.versioned();
     format!(
-        "error when retrieving current configuration of:\nResource: \"{version}, Resource={}\", GroupVersionKind: \"{version}, Kind={}\"\nName: \"{}\", Namespace: \"{}\"\nfrom server for: \"{}\"",
-        item.resource.plural, item.resource.kind, item.name, item.namespace, item.source
+        "Resource: \"{version}, Resource={}\", GroupVersionKind: \"{version}, Kind={}\"\nName: \"{}\", Namespace: \"{}\"",
+        item.resource.plural, item.resource.kind, item.name, item.namespace
     )
 }
 
@@ -138,19 +148,6 @@ pub fn three_way(modified: &Value, current: &Value) -> Result<(&'static str, Val
     Ok(match schema::of_object(modified) {
         Some(def) => (STRATEGIC, patch::strategic::three_way(def, &last, modified, current)?),
         None => (MERGE, patch::merge::three_way(&last, modified, current)),
-    })
-}
-
-/// What the object would be, as far as that can be told without the server.
-fn merged(modified: &Value, current: &Value) -> Result<Value> {
-    let (_, patch) = three_way(modified, current)?;
-    Ok(match schema::of_object(modified) {
-        Some(def) => patch::strategic::apply(def, current.clone(), patch)?,
-        None => {
-            let mut merged = current.clone();
-            patch::merge::apply(&mut merged, patch);
-            merged
-        }
     })
 }
 

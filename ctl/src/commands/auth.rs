@@ -11,6 +11,12 @@ use crate::output::{Format, Heading, Style, Table, Widths, go};
 use crate::session::Session;
 use crate::value::{entries, flag, list, text};
 
+/// The verbs that rules speak of.
+const VERBS: &[&str] = &[
+    "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "use", "bind", "impersonate", "*",
+    "approve", "sign", "escalate", "attest",
+];
+
 /// What can be asked about oneself.
 #[derive(Subcommand)]
 pub enum Command {
@@ -63,6 +69,9 @@ async fn can_i(session: &Session, flags: &CanI) -> Result<ExitCode> {
         let resource = resources.find(kind).ok();
         if resource.is_none() && kind != "*" {
             eprintln!("Warning: the server doesn't have a resource type '{kind}'\n");
+        }
+        if !VERBS.contains(&verb.as_str()) {
+            eprintln!("Warning: verb '{verb}' is not a known verb\n");
         }
         let namespaced = resource.is_none_or(|resource| resource.namespaced);
         if !namespaced && !flags.all_namespaces {

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::apply;
 use super::common::{DryRun, Validation, Writing};
 use super::select::{Files, Item, locate};
-use crate::error::Errors;
 use crate::session::Session;
 
 #[derive(Args)]
@@ -26,9 +25,8 @@ pub struct Flags {
 
 pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let printer = flags.writing.printer()?;
-    let loaded = flags.files.load_for("create")?;
+    let (loaded, mut errors) = flags.files.load_for("create")?;
     let resources = session.resources().await?;
-    let mut errors = Errors::default();
     for loaded in &loaded {
         let one = async {
             let item = locate(session, &resources, loaded)?;

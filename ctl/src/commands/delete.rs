@@ -1,9 +1,10 @@
 //! `cvctl delete`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -14,15 +15,27 @@ use crate::session::{Session, duration};
 use crate::value::text;
 
 /// What becomes of dependents.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy)]
 enum Cascade {
     /// Removed afterwards.
-    #[default]
     Background,
     /// Removed first.
     Foreground,
     /// Left alone.
     Orphan,
+}
+
+impl FromStr for Cascade {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "background" | "true" => Ok(Self::Background),
+            "foreground" => Ok(Self::Foreground),
+            "orphan" | "false" => Ok(Self::Orphan),
+            _ => Err(format!("invalid cascade value ({text}). Must be \"background\", \"foreground\", or \"orphan\"")),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -42,7 +55,7 @@ pub struct Flags {
     #[arg(long)]
     force: bool,
     /// What happens to dependents.
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "background", require_equals = true)]
+    #[arg(long, default_value = "background", num_args = 0..=1, default_missing_value = "background", require_equals = true)]
     cascade: Cascade,
     /// If true, wait for resources to be gone before returning.
     #[arg(long, default_value_t = true)]

@@ -39,7 +39,8 @@ pub async fn run(session: &Session, flags: Flags) -> ExitCode {
 }
 
 async fn diff(session: &Session, flags: &Flags) -> Result<ExitCode> {
-    let loaded = flags.files.load_for("diff")?;
+    let (loaded, errors) = flags.files.load_for("diff")?;
+    errors.into_result()?;
     let resources = session.resources().await?;
     let folder = |name: &str| tempfile::Builder::new().prefix(name).tempdir().context("no temporary folder");
     let (live, merged) = (folder("LIVE-")?, folder("MERGED-")?);
@@ -67,14 +68,15 @@ async fn diff(session: &Session, flags: &Flags) -> Result<ExitCode> {
 /// The object as it is, if it is, and as it would be.
 async fn versions(session: &Session, item: &Item<'_>) -> Result<(Option<Value>, Value)> {
     let trial = Writing { dry_run: DryRun::Server, ..Writing::default() };
-    let modified = annotated(&item.to_send())?;
+    let wanted = item.to_send();
     let current = match item.get(session).await {
         Err(failed) if error::is_not_found(&failed) => {
             let path = Validation::default().on(&trial.on(&item.collection()));
-            return Ok((None, session.requests.write(Method::POST, &path, &modified).await?));
+            return Ok((None, session.requests.write(Method::POST, &path, &wanted).await?));
         }
         current => current?,
     };
+    let modified = annotated(&wanted)?;
     let (media_type, patch) = three_way(&modified, &current)?;
     if patch.as_object().is_some_and(Map::is_empty) {
         return Ok((Some(current.clone()), current));

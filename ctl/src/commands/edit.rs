@@ -33,7 +33,7 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
         meta::remove_field(&mut live, "managedFields");
         match edit(session, &flags.writing, &item, &live).await? {
             Some(edited) => printer.print(&edited, "edited")?,
-            None => println!("Edit cancelled, no changes made."),
+            None => eprintln!("Edit cancelled, no changes made."),
         }
     }
     Ok(())
@@ -60,7 +60,7 @@ async fn edit(session: &Session, writing: &Writing, item: &Item<'_>, live: &Valu
             let Some(wrong) = wrong else { return Ok(None) };
             let (_, kept) = file.keep().map_err(|error| anyhow!(error))?;
             eprintln!("{}", error::in_kubectls_words(&wrong));
-            println!("A copy of your changes has been stored to \"{}\"", kept.display());
+            eprintln!("A copy of your changes has been stored to \"{}\"", kept.display());
             bail!("Edit cancelled, no valid changes were saved.");
         }
         if saved == original {

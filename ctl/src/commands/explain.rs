@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
+use crate::error::Errors;
 use crate::request::Accept;
 use crate::session::Session;
 use crate::target;
@@ -38,7 +39,7 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     let kind = path.next().unwrap_or_default();
     let fields: Vec<&str> = path.collect();
     let resources = session.resources().await?;
-    let mut resource = resources.find(kind)?;
+    let mut resource = resources.find(kind).map_err(Errors::only)?;
     if !flags.api_version.is_empty() {
         resource = resources.of_kind(&flags.api_version, &resource.kind).with_context(|| {
             format!("couldn't find resource for \"{}, Resource={}\"", flags.api_version, resource.plural)
@@ -60,10 +61,11 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
     }
     out.push_str(&format!("KIND:       {}\nVERSION:    {}\n\n", resource.kind, resource.version));
     let found = Schemas(&document).explain(&mut out, schema, &fields, flags.recursive);
-    println!("{out}");
+    print!("{out}");
     if let Err(missing) = found {
         bail!("field \"{missing}\" does not exist");
     }
+    println!();
     Ok(())
 }
 
@@ -96,7 +98,7 @@ impl<'a> Schemas<'a> {
         let description = if description.is_empty() { "<empty>" } else { &description };
         out.push_str(&format!("DESCRIPTION:\n{}\n", wrapped(description, WIDTH - 2, 4)));
         let mut list = String::new();
-        self.fields(&mut list, schema, 1, recursive);
+        self.fields(&mut list, schema, 1, recursive, &mut Vec::new());
         if !list.is_empty() {
             out.push_str(&format!("FIELDS:\n{list}"));
         }
@@ -132,7 +134,14 @@ impl<'a> Schemas<'a> {
         }
     }
 
-    fn fields(&self, out: &mut String, schema: &'a Value, level: usize, recursive: bool) {
+    /// Writes the fields of a schema. Those inside `within` are written already: a schema may hold itself.
+    fn fields(&self, out: &mut String, schema: &'a Value, level: usize, recursive: bool, within: &mut Vec<&'a str>) {
+        let reference = text(schema, "/$ref");
+        if within.contains(&reference) {
+            return;
+        }
+        let depth = within.len();
+        within.extend(Some(reference).filter(|reference| !reference.is_empty()));
         let schema = self.resolve(schema);
         let indent = level * 2;
         let required = texts(schema, "/required");
@@ -145,18 +154,15 @@ impl<'a> Schemas<'a> {
                 out.push_str(&format!("{:indent$}enum: {}{more}\n", "", some.join(", ")));
             }
             if recursive {
-                if level < DEEPEST {
-                    self.fields(out, field, level + 1, recursive);
-                }
+                self.fields(out, field, level + 1, recursive, within);
                 continue;
             }
             let description = text(field, "/description");
             let description = if description.is_empty() { "<no description>" } else { description };
             out.push_str(&format!("{}\n\n", wrapped(description, WIDTH - indent, indent + 2)));
         }
-        if level < DEEPEST {
-            Self::parts(schema).for_each(|part| self.fields(out, part, level, recursive));
-        }
+        Self::parts(schema).for_each(|part| self.fields(out, part, level, recursive, within));
+        within.truncate(depth);
     }
 
     fn kind(&self, schema: &'a Value) -> String {

@@ -65,7 +65,7 @@ fn service(flags: &Flags, item: &Item<'_>, object: &Value) -> Result<Value> {
             }
             at(object, "/spec/selector/matchLabels").cloned().context("the object has no selector")?
         }
-        _ => bail!("cannot expose a {}", item.resource.qualified_singular()),
+        _ => bail!("cannot expose a {kind}"),
     };
     let ports = match flags.port {
         Some(port) => vec![(i64::from(port), flags.protocol.as_deref().unwrap_or("TCP"))],

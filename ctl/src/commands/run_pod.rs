@@ -16,6 +16,9 @@ use super::{attach, delete, pod};
 use crate::session::Session;
 use crate::value::{int, list, text};
 
+/// Where help is.
+const HELP: &str = "\nSee 'cvctl run -h' for help and examples";
+
 #[derive(Args)]
 pub struct Flags {
     /// Name of the pod.
@@ -71,12 +74,12 @@ pub struct Flags {
 /// For flags that do not fit together, and what the server refuses.
 pub async fn run(session: &Session, flags: Flags) -> Result<ExitCode> {
     let attached = flags.attach || flags.streams.stdin || flags.streams.tty;
-    let name = flags.name.as_deref().context("NAME is required for run\nSee 'cvctl run -h' for help and examples")?;
+    let name = flags.name.as_deref().with_context(|| format!("NAME is required for run{HELP}"))?;
     if flags.streams.tty && !flags.streams.stdin {
-        bail!("-i/--stdin is required for containers with -t/--tty=true");
+        bail!("-i/--stdin is required for containers with -t/--tty=true{HELP}");
     }
     if flags.rm && !attached {
-        bail!("--rm should only be used for attached containers");
+        bail!("--rm should only be used for attached containers{HELP}");
     }
     if attached && flags.writing.dry_run != DryRun::None {
         bail!("--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)");
@@ -95,7 +98,9 @@ pub async fn run(session: &Session, flags: Flags) -> Result<ExitCode> {
     if flags.rm {
         let uid = session.requests.write(Method::DELETE, &item.path(), &json!({})).await?;
         delete::until_gone(session, &item, delete::uid_of(&uid).as_deref()).await?;
-        println!("pod \"{name}\" deleted");
+        if !flags.streams.quiet {
+            println!("pod \"{name}\" deleted");
+        }
     }
     code
 }
@@ -110,7 +115,7 @@ fn pairs(words: &[String], what: &str) -> Result<Map<String, Value>> {
 
 fn object(flags: &Flags, name: &str) -> Result<Value> {
     if !matches!(flags.restart.as_str(), "Always" | "OnFailure" | "Never") {
-        bail!("invalid restart policy: {}\nSee 'cvctl run -h' for help and examples", flags.restart);
+        bail!("invalid restart policy: {}{HELP}", flags.restart);
     }
     let mut labels = pairs(&flags.labels, "label")?;
     if labels.is_empty() {

@@ -6,7 +6,7 @@ use corvette_api::meta;
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use serde_json::Value;
 
-use crate::error;
+use crate::error::{self, Errors};
 use crate::files::{self, Loaded};
 use crate::request::{Accept, with_query};
 use crate::resources::{Resource, Resources};
@@ -36,22 +36,24 @@ impl Files {
     /// # Errors
     /// A file that is not there or does not parse.
     pub fn load(&self) -> Result<Vec<Loaded>> {
-        files::load(&self.filename, self.recursive)
+        let (loaded, errors) = files::load(&self.filename, self.recursive)?;
+        errors.into_result().map(|()| loaded)
     }
 
-    /// The same, for commands that work on nothing else.
+    /// The same, for commands that work on nothing else, and go on after what does not parse.
     ///
     /// # Errors
-    /// Also when there are no files, or no objects in them.
-    pub fn load_for(&self, command: &str) -> Result<Vec<Loaded>> {
+    /// A file that is not there; none, or none with objects in it.
+    pub fn load_for(&self, command: &str) -> Result<(Vec<Loaded>, Errors)> {
         if !self.given() {
             bail!("must specify one of -f and -k");
         }
-        let loaded = self.load()?;
+        let (loaded, errors) = files::load(&self.filename, self.recursive)?;
         if loaded.is_empty() {
+            errors.into_result()?;
             bail!("no objects passed to {command}");
         }
-        Ok(loaded)
+        Ok((loaded, errors))
     }
 }
 

@@ -105,20 +105,31 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
             _ => anyhow::anyhow!("timed out waiting for the condition on {}/{}", item.resource.plural, item.name),
         };
         match tokio::time::timeout_at(end, until(session, item, &condition, flags.timeout.is_zero())).await {
-            Ok(Ok(true)) => println!("{} condition met", item.label()),
-            Ok(Ok(false)) | Err(_) => errors.push(late()),
+            Ok(Ok(Outcome::Met)) => println!("{} condition met", item.label()),
+            Ok(Ok(Outcome::NeverThere)) => {}
+            Ok(Ok(Outcome::Late)) | Err(_) => errors.push(late()),
             Ok(Err(failed)) => errors.push(failed),
         }
     }
     errors.into_result()
 }
 
-/// Waits for an object to be as wanted; false when it is not and is to be looked at only once.
-async fn until(session: &Session, item: &Item<'_>, condition: &For, once: bool) -> Result<bool> {
+/// How waiting ended.
+enum Outcome {
+    /// The object is as wanted.
+    Met,
+    /// It is not, and was to be looked at only once.
+    Late,
+    /// There was nothing whose end could be waited for.
+    NeverThere,
+}
+
+/// Waits for an object to be as wanted.
+async fn until(session: &Session, item: &Item<'_>, condition: &For, once: bool) -> Result<Outcome> {
     let mut current = match item.get(session).await {
         Err(failed) if error::is_not_found(&failed) => match condition {
-            For::Delete => return Ok(true),
-            For::Create if once => return Ok(false),
+            For::Delete => return Ok(Outcome::NeverThere),
+            For::Create if once => return Ok(Outcome::Late),
             For::Create => item.changed(session, "").await?,
             _ => return Err(failed),
         },
@@ -128,7 +139,7 @@ async fn until(session: &Session, item: &Item<'_>, condition: &For, once: bool) 
     loop {
         let Some(object) = current else {
             match condition {
-                For::Delete => return Ok(true),
+                For::Delete => return Ok(Outcome::Met),
                 For::Create => current = item.changed(session, "").await?,
                 _ => bail!("{} was deleted", item.label()),
             }
@@ -136,10 +147,10 @@ async fn until(session: &Session, item: &Item<'_>, condition: &For, once: bool) 
         };
         let another = uid.as_deref() != Some(text(&object, "/metadata/uid"));
         if condition.is_met(&object)? || (another && matches!(condition, For::Delete)) {
-            return Ok(true);
+            return Ok(Outcome::Met);
         }
         if once {
-            return Ok(false);
+            return Ok(Outcome::Late);
         }
         current = item.changed(session, text(&object, "/metadata/resourceVersion")).await?;
     }

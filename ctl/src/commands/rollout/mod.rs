@@ -7,6 +7,7 @@ mod undo;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use corvette_api::meta;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -18,6 +19,9 @@ use crate::value::flag;
 
 /// Annotation with the revision of a deployment and of its replica sets.
 const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// Annotation of a template with the time it was last asked to start anew.
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// What can be done with a rollout.
 #[derive(Subcommand)]
@@ -86,7 +90,13 @@ async fn restart(session: &Session, flags: &Flags, workload: &Item<'_>) -> Resul
         bail!("{} can't restart paused deployment (run rollout resume first)", workload.quoted());
     }
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let annotations = json!({ "kubectl.kubernetes.io/restartedAt": now });
+    if object.pointer("/spec/template").and_then(|template| meta::annotation(template, RESTARTED)) == Some(&now) {
+        bail!(
+            "failed to create patch for {}: if restart has already been triggered within the past second, please wait before attempting to trigger another",
+            workload.name
+        );
+    }
+    let annotations = json!({ RESTARTED: now });
     let patch = json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
     let changed = session.requests.patch(&workload.path(), STRATEGIC, &patch).await?;
     Writing { output: flags.output.clone(), ..Writing::default() }.printer()?.print(&changed, "restarted")
