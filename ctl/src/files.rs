@@ -81,7 +81,8 @@ fn expand(path: &Path, recursive: bool) -> Result<Vec<PathBuf>> {
 
 /// Reads the documents up to the first that is wrong.
 fn parse(source: &str, text: &str, into: &mut Vec<Loaded>, errors: &mut Errors) {
-    let documents = yaml::documents(text).with_context(|| format!("error parsing {source}: error converting YAML to JSON"));
+    let documents =
+        yaml::documents(text).with_context(|| format!("error parsing {source}: error converting YAML to JSON"));
     let flattened = documents.and_then(|documents| {
         let values = documents.into_iter().map(|document| document.parsed.value);
         values.filter(|value| !value.is_null()).try_for_each(|value| flatten(source, value, into))

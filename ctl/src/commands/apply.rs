@@ -90,7 +90,9 @@ async fn changed(
     let changed = changed.with_context(|| {
         let (source, which) = (&item.source, which(item));
         let patch = go::json(&patch);
-        format!("error when applying patch:\n{patch}\nto:\n{which}\nfor: \"{source}\": error when patching \"{source}\"")
+        format!(
+            "error when applying patch:\n{patch}\nto:\n{which}\nfor: \"{source}\": error when patching \"{source}\""
+        )
     })?;
     let same =
         meta::resource_version(&changed) == meta::resource_version(&current) && flags.writing.dry_run == DryRun::None;
