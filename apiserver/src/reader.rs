@@ -291,15 +291,10 @@ impl Reader {
 /// Says what the cache has to know of a row's resource.
 fn spec(row: &Arc<Row>) -> Option<ResourceSpec> {
     let storage = row.storage()?;
-    let extract: Option<Extract> = if row.strategy.selectable_names().is_empty() {
-        None
-    } else {
-        let row = Arc::clone(row);
-        Some(Arc::new(move |object| {
-            let fields = row.strategy.selectable(object);
-            fields.into_iter().map(|(name, value)| (Cow::Borrowed(name), value.into_owned())).collect()
-        }))
-    };
+    let fields = row.strategy.selectable();
+    let extract: Option<Extract> = (!fields.is_empty()).then_some(Arc::new(move |object| {
+        fields.iter().map(|field| (Cow::Borrowed(field.name), field.value(object).into_owned())).collect()
+    }));
     Some(ResourceSpec {
         prefix: storage.prefix().into(),
         api_version: storage.api_version().into(),

@@ -160,7 +160,7 @@ fn row(strategy: &dyn Strategy, object: &Value, options: Options) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use corvette_api::kinds::Plain;
+    use corvette_api::kinds::Kind;
 
     use super::*;
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_table_has_columns_cells_and_the_object_asked_for() {
-        let one = table_of_one(&Plain::DATA, &object(), Headers::Shown, options(IncludeObject::Metadata));
+        let one = table_of_one(&Kind::DATA, &object(), Headers::Shown, options(IncludeObject::Metadata));
         assert_eq!(one["kind"], "Table");
         assert_eq!(one["apiVersion"], "meta.k8s.io/v1");
         assert_eq!(one["metadata"]["resourceVersion"], "7");
@@ -186,10 +186,10 @@ mod tests {
         assert_eq!(one["rows"][0]["cells"], json!(["a", "60m"]));
         assert_eq!(one["rows"][0]["object"]["kind"], "PartialObjectMetadata");
         assert!(one["rows"][0]["object"].get("data").is_none());
-        let none = table_of_one(&Plain::DATA, &object(), Headers::Omitted, options(IncludeObject::None));
+        let none = table_of_one(&Kind::DATA, &object(), Headers::Omitted, options(IncludeObject::None));
         assert!(none["columnDefinitions"].is_null());
         assert!(none["rows"][0]["object"].is_null());
-        let full = table_of_one(&Plain::DATA, &object(), Headers::Omitted, options(IncludeObject::Object));
+        let full = table_of_one(&Kind::DATA, &object(), Headers::Omitted, options(IncludeObject::Object));
         assert_eq!(full["rows"][0]["object"]["kind"], "X");
     }
 

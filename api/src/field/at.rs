@@ -33,6 +33,12 @@ impl<'a> At<'a> {
         Self::new(self.value.and_then(|v| v.get(name.as_ref())), self.path.child(name))
     }
 
+    /// Moves along the fields of a path, `spec.selector`.
+    #[must_use]
+    pub fn at(&self, path: &'static str) -> Self {
+        path.split('.').fold(self.clone(), |at, field| at.child(field))
+    }
+
     /// Moves to an entry of this map; the path shows it in brackets.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {

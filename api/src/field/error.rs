@@ -148,6 +148,13 @@ impl Errors {
         Self(Vec::new())
     }
 
+    /// Returns what a check adds.
+    pub fn of(check: impl FnOnce(&mut Self)) -> Self {
+        let mut errors = Self::new();
+        check(&mut errors);
+        errors
+    }
+
     /// Says whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,13 +1,15 @@
 //! Behaviour of kinds: defaults, what a client may set, validation, printer columns, selectable fields, deletion.
 //!
 //! Owns everything the request pipeline must know about one kind beyond its schema. Each kind is one file
-//! (`kinds/<group>/<kind>.rs`) with a type that implements [`Strategy`], and one row in [`table`]. Pieces that several
+//! (`kinds/<group>/<kind>.rs`) that lists its facts, a [`Kind`], and one row in [`table`]. Pieces that several
 //! kinds share (pod template, selectors, object metadata) are in [`common`] and [`podspec`].
 //!
 //! Everything here is a pure function of `serde_json::Value`s: time comes in through [`Context`], and HTTP, storage and
 //! authorisation are unknown to it.
 
+pub mod column;
 pub mod common;
+pub mod kind;
 pub mod podspec;
 pub mod printing;
 pub mod scale;
@@ -36,10 +38,10 @@ pub mod storage;
 #[cfg(test)]
 pub(crate) mod checking;
 
+pub use column::{Column, Selectable};
+pub use kind::Kind;
 pub use scale::ScalePaths;
-pub use strategy::{
-    Column, Context, DeletePolicy, NAME_AND_AGE, Plain, Strategy, create_errors, status_errors, update_errors,
-};
+pub use strategy::{Context, DeletePolicy, NAME_AND_AGE, Strategy, create_errors, status_errors, update_errors};
 
 #[cfg(test)]
 mod testing;

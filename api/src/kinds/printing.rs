@@ -56,13 +56,8 @@ pub fn label_selector(selector: Option<&Value>) -> String {
     }
 }
 
-/// Names and images of the containers of a pod template, each joined by commas: the two wide columns of workloads.
-pub fn containers(spec: Option<&Value>) -> [Value; 2] {
-    let containers = spec.map_or(&[][..], |spec| list(spec, "/containers"));
-    let joined = |field: &str| {
-        let all: Vec<&str> =
-            containers.iter().map(|c| c.get(field).and_then(Value::as_str).unwrap_or_default()).collect();
-        Value::from(all.join(","))
-    };
-    [joined("name"), joined("image")]
+/// One field of the containers of the pod spec at a JSON pointer, joined by commas.
+pub fn containers(obj: &Value, spec: &str, field: &str) -> String {
+    let containers = list(obj, &format!("{spec}/containers"));
+    containers.iter().map(|c| c.get(field).and_then(Value::as_str).unwrap_or_default()).collect::<Vec<_>>().join(",")
 }

@@ -1,14 +1,13 @@
 //! The questions that the request pipeline asks of a kind, and the answers of a kind without behaviour.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::column::{Column, Selectable};
 use super::common::{generation, metadata};
-use super::printing;
 use super::scale::ScalePaths;
 use crate::field::{At, Errors};
+use crate::names::Verdict;
 
 /// What a strategy may know of the request. Values only.
 #[derive(Debug, Clone)]
@@ -17,45 +16,6 @@ pub struct Context {
     pub now: Timestamp,
     /// Name of the authenticated user.
     pub user: String,
-}
-
-/// One column of a `Table` answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
-    /// Heading, e.g. `Ready`.
-    pub name: &'static str,
-    /// OpenAPI type: `string`, `integer`, `number`, `boolean` or `date`.
-    pub r#type: &'static str,
-    /// OpenAPI format: empty, or `name` for the column that names the object.
-    pub format: &'static str,
-    /// 0 is always shown, anything greater only in wide output.
-    pub priority: i32,
-    /// One sentence for people.
-    pub description: &'static str,
-}
-
-impl Column {
-    /// Makes a column that is always shown.
-    pub const fn new(name: &'static str, r#type: &'static str, description: &'static str) -> Self {
-        Self { name, r#type, format: "", priority: 0, description }
-    }
-
-    /// Makes a column that only wide output shows.
-    pub const fn wide(name: &'static str, r#type: &'static str, description: &'static str) -> Self {
-        Self { name, r#type, format: "", priority: 1, description }
-    }
-
-    /// The column with the object's name; first in nearly every table.
-    pub const NAME: Self = Self {
-        name: "Name",
-        r#type: "string",
-        format: "name",
-        priority: 0,
-        description: "Name must be unique within a namespace. Is required when creating resources.",
-    };
-
-    /// The column with the time since creation.
-    pub const AGE: Self = Self::new("Age", "string", "Time since the object was created.");
 }
 
 /// The columns of a kind that has nothing more to show.
@@ -134,17 +94,12 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// Cells of one row of table output; as many as [`Strategy::columns`].
     fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![printing::name(obj), printing::age(obj, now)]
+        self.columns().iter().map(|column| column.cell(obj, now)).collect()
     }
 
-    /// Names usable in a field selector beside `metadata.name` and `metadata.namespace`.
-    fn selectable_names(&self) -> &'static [&'static str] {
+    /// What field selectors can name beside `metadata.name` and `metadata.namespace`.
+    fn selectable(&self) -> &'static [Selectable] {
         &[]
-    }
-
-    /// Values of [`Strategy::selectable_names`] for one object, in the same order. An unset field is the empty string.
-    fn selectable<'a>(&self, _obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        Vec::new()
     }
 
     /// Grace period of a deletion in seconds: `None` deletes at once; `Some(0)` too, but recorded as a graceful deletion of zero;
@@ -172,13 +127,8 @@ pub trait Strategy: Send + Sync + 'static {
     ///
     /// # Errors
     /// Upstream's messages, one for each rule that is broken.
-    fn validate_name(&self, name: &str) -> Result<(), Vec<String>> {
+    fn validate_name(&self, name: &str) -> Verdict {
         metadata::dns1123_subdomain(name)
-    }
-
-    /// Whether finalizers without a domain are refused unless they are standard ones; custom resources allow any.
-    fn wants_qualified_finalizers(&self) -> bool {
-        true
     }
 
     /// The strategy for updates through a subresource that writes the object itself, other than `status` and `scale`
@@ -193,46 +143,10 @@ pub trait Strategy: Send + Sync + 'static {
     }
 }
 
-/// A kind without behaviour of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct Plain {
-    /// The kind has a status that only the status subresource changes.
-    pub status: bool,
-    /// `metadata.generation` counts changes of everything but metadata and status.
-    pub generation: bool,
-}
-
-impl Plain {
-    /// Nothing but data (ConfigMap-like).
-    pub const DATA: Self = Self { status: false, generation: false };
-    /// Spec and status, with a generation.
-    pub const SPEC_STATUS: Self = Self { status: true, generation: true };
-}
-
-impl Strategy for Plain {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        if self.status {
-            generation::drop_status(obj);
-        }
-        if self.generation {
-            generation::start(obj);
-        }
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        if self.status {
-            generation::keep_status(new, old);
-        }
-        if self.generation {
-            generation::advance(new, old);
-        }
-    }
-}
-
 /// Finds everything wrong with a new object: metadata first, then what the kind checks.
 pub fn create_errors(strategy: &dyn Strategy, obj: &Value, namespaced: bool) -> Errors {
     let mut errors = metadata::validate(obj, namespaced, &|name| strategy.validate_name(name));
-    finalizer_errors(strategy, obj, &mut errors);
+    metadata::qualified_finalizers(&At::root(obj).child("metadata"), &mut errors);
     errors.extend(strategy.validate_create(obj));
     errors
 }
@@ -240,7 +154,7 @@ pub fn create_errors(strategy: &dyn Strategy, obj: &Value, namespaced: bool) -> 
 /// Finds everything wrong with an update of the main resource: metadata first, then what the kind checks.
 pub fn update_errors(strategy: &dyn Strategy, new: &Value, old: &Value, namespaced: bool) -> Errors {
     let mut errors = metadata::validate_update(new, old, namespaced);
-    finalizer_errors(strategy, new, &mut errors);
+    metadata::qualified_finalizers(&At::root(new).child("metadata"), &mut errors);
     errors.extend(strategy.validate_update(new, old));
     errors
 }
@@ -250,10 +164,4 @@ pub fn status_errors(strategy: &dyn Strategy, new: &Value, old: &Value, namespac
     let mut errors = metadata::validate_update(new, old, namespaced);
     errors.extend(strategy.validate_status_update(new, old));
     errors
-}
-
-fn finalizer_errors(strategy: &dyn Strategy, obj: &Value, errors: &mut Errors) {
-    if strategy.wants_qualified_finalizers() {
-        metadata::qualified_finalizers(&At::root(obj).child("metadata"), errors);
-    }
 }

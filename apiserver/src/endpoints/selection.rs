@@ -41,10 +41,10 @@ impl Selection {
     }
 
     fn check_fields(&self, row: &Row) -> Result<(), Status> {
-        let known = row.strategy.selectable_names();
+        let known = row.strategy.selectable();
         for term in self.fields.iter().flat_map(|selector| selector.terms()) {
             let field = term.field.as_str();
-            if matches!(field, "metadata.name" | "metadata.namespace") || known.contains(&field) {
+            if matches!(field, "metadata.name" | "metadata.namespace") || known.iter().any(|one| one.name == field) {
                 continue;
             }
             return Err(status::bad_request(if known.is_empty() {
@@ -90,7 +90,7 @@ impl Selection {
     fn matches_object(&self, row: &Row, object: &Value) -> bool {
         let none = Map::new();
         let have = meta::labels(object).unwrap_or(&none);
-        let own = row.strategy.selectable(object);
+        let own: Vec<_> = row.strategy.selectable().iter().map(|field| (field.name, field.value(object))).collect();
         let field = |name: &str| match name {
             "metadata.name" => Some(meta::name(object)),
             "metadata.namespace" => Some(meta::namespace(object)),

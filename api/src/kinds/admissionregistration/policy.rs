@@ -1,130 +1,81 @@
 //! ValidatingAdmissionPolicy and MutatingAdmissionPolicy (`pkg/apis/admissionregistration/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::matching;
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
-use crate::kinds::common::values::{list, text, within};
-use crate::kinds::printing::{UNSET, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::column::Column;
+use crate::kinds::common::checks::required_choice;
+use crate::kinds::common::values::{text, within};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::UNSET;
 
 /// The behaviour of ValidatingAdmissionPolicies.
-pub struct ValidatingAdmissionPolicy;
+pub static VALIDATING_ADMISSION_POLICY: Kind = Kind {
+    default: |obj| within(obj, "spec", matching::default_policy),
+    validate: validating,
+    columns: &[
+        Column::NAME,
+        Column::len("Validations", "/spec/validations", "Number of validations."),
+        PARAM_KIND,
+        Column::AGE,
+    ],
+    ..Kind::SPEC_STATUS
+};
 
 /// The behaviour of MutatingAdmissionPolicies.
-pub struct MutatingAdmissionPolicy;
+pub static MUTATING_ADMISSION_POLICY: Kind = Kind {
+    default: |obj| within(obj, "spec", matching::default_policy),
+    validate: mutating,
+    columns: &[
+        Column::NAME,
+        Column::len("Mutations", "/spec/mutations", "Number of mutations."),
+        PARAM_KIND,
+        Column::AGE,
+    ],
+    ..Kind::COUNTED
+};
 
-const VALIDATING: &[Column] = &[
-    Column::NAME,
-    Column::new("Validations", "integer", "Number of validations."),
-    Column::new("ParamKind", "string", "Kind of the parameters."),
-    Column::AGE,
-];
-const MUTATING: &[Column] = &[
-    Column::NAME,
-    Column::new("Mutations", "integer", "Number of mutations."),
-    Column::new("ParamKind", "string", "Kind of the parameters."),
-    Column::AGE,
-];
+const PARAM_KIND: Column = Column::shown("ParamKind", param_kind, "Kind of the parameters.");
 
-impl Strategy for ValidatingAdmissionPolicy {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", matching::default_policy);
+fn validating(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    common(&spec, errs);
+    let (validations, audits) = (spec.child("validations"), spec.child("auditAnnotations"));
+    if validations.is_empty() && audits.is_empty() {
+        errs.required_because(&validations, "validations or auditAnnotations must be non-empty");
+        errs.required_because(&audits, "validations or auditAnnotations must be non-empty");
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        common(&spec, &mut errs);
-        let (validations, audits) = (spec.child("validations"), spec.child("auditAnnotations"));
-        if validations.is_empty() && audits.is_empty() {
-            errs.required_because(&validations, "validations or auditAnnotations must be non-empty");
-            errs.required_because(&audits, "validations or auditAnnotations must be non-empty");
+    for validation in validations.items() {
+        if validation.child("expression").text().trim().is_empty() {
+            errs.required_because(&validation.child("expression"), "expression is not specified");
         }
-        for validation in validations.items() {
-            if validation.child("expression").text().trim().is_empty() {
-                errs.required_because(&validation.child("expression"), "expression is not specified");
-            }
-            let reasons = ["Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge"];
-            validation.child("reason").one_of(&reasons, &mut errs);
-        }
-        for audit in audits.items() {
-            for field in ["key", "valueExpression"] {
-                audit.child(field).require(&mut errs);
-            }
-        }
-        errs
+        validation.child("reason").one_of(&["Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge"], errs);
     }
-
-    fn columns(&self) -> &'static [Column] {
-        VALIDATING
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), list(obj, "/spec/validations").len().into(), param_kind(obj), age(obj, now)]
+    for audit in audits.items() {
+        for field in ["key", "valueExpression"] {
+            audit.child(field).require(errs);
+        }
     }
 }
 
-impl Strategy for MutatingAdmissionPolicy {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", matching::default_policy);
+fn mutating(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    common(&spec, errs);
+    let mutations = spec.child("mutations");
+    if mutations.is_empty() {
+        errs.required_because(&mutations, "mutations must contain at least one item");
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
+    for mutation in mutations.items() {
+        let kind = mutation.child("patchType");
+        required_choice(&kind, &["ApplyConfiguration", "JSONPatch"], errs);
+        match kind.text() {
+            "ApplyConfiguration" => mutation.at("applyConfiguration.expression").require(errs),
+            "JSONPatch" => mutation.at("jsonPatch.expression").require(errs),
+            _ => true,
+        };
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        common(&spec, &mut errs);
-        let mutations = spec.child("mutations");
-        if mutations.is_empty() {
-            errs.required_because(&mutations, "mutations must contain at least one item");
-        }
-        for mutation in mutations.items() {
-            let kind = mutation.child("patchType");
-            match kind.text() {
-                "" => errs.required(&kind),
-                "ApplyConfiguration" => {
-                    mutation.child("applyConfiguration").child("expression").require(&mut errs);
-                }
-                "JSONPatch" => {
-                    mutation.child("jsonPatch").child("expression").require(&mut errs);
-                }
-                _ => errs.not_supported(&kind, &["ApplyConfiguration", "JSONPatch"]),
-            }
-        }
-        let again = spec.child("reinvocationPolicy");
-        if again.require(&mut errs) {
-            again.one_of(&["IfNeeded", "Never"], &mut errs);
-        }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        MUTATING
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), list(obj, "/spec/mutations").len().into(), param_kind(obj), age(obj, now)]
-    }
+    required_choice(&spec.child("reinvocationPolicy"), &["IfNeeded", "Never"], errs);
 }
 
 fn common(spec: &At<'_>, errs: &mut Errors) {
@@ -148,10 +99,10 @@ fn common(spec: &At<'_>, errs: &mut Errors) {
     }
 }
 
-fn param_kind(obj: &Value) -> Value {
+fn param_kind(obj: &Value) -> String {
     match obj.pointer("/spec/paramKind").filter(|p| p.is_object()) {
-        Some(kind) => format!("{}/{}", text(kind, "/apiVersion"), text(kind, "/kind")).into(),
-        None => UNSET.into(),
+        Some(kind) => format!("{}/{}", text(kind, "/apiVersion"), text(kind, "/kind")),
+        None => UNSET.to_owned(),
     }
 }
 
@@ -166,17 +117,17 @@ mod tests {
     fn fields() {
         let constraints = json!({"resourceRules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]});
         check(
-            &ValidatingAdmissionPolicy,
+            &VALIDATING_ADMISSION_POLICY,
             json!({"spec": {"matchConstraints": constraints, "validations": [{"expression": "true"}]}}),
             &[],
         );
         check(
-            &ValidatingAdmissionPolicy,
+            &VALIDATING_ADMISSION_POLICY,
             json!({"spec": {"auditAnnotations": [{"key": "a", "valueExpression": "b"}]}}),
             &["spec.matchConstraints: Required value"],
         );
         check(
-            &MutatingAdmissionPolicy,
+            &MUTATING_ADMISSION_POLICY,
             json!({"spec": {"matchConstraints": constraints, "reinvocationPolicy": "Never", "mutations": [{"patchType": "X"}]}}),
             &[
                 "spec.mutations[0].patchType: Unsupported value: \"X\": supported values: \"ApplyConfiguration\", \"JSONPatch\"",
@@ -187,7 +138,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &ValidatingAdmissionPolicy,
+            &VALIDATING_ADMISSION_POLICY,
             &json!({"metadata": {"name": "p"}, "spec": {"validations": [{}], "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"}}}),
             &["p", "1", "v1/ConfigMap", "<unknown>"],
         );

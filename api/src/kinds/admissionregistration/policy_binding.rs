@@ -1,65 +1,47 @@
 //! ValidatingAdmissionPolicyBinding and MutatingAdmissionPolicyBinding.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::matching;
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, start};
+use crate::kinds::column::Column;
+use crate::kinds::common::checks::required_choice;
 use crate::kinds::common::selector;
 use crate::kinds::common::values::{text, within};
-use crate::kinds::printing::{UNSET, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::UNSET;
 use crate::names;
 
-/// The behaviour of both kinds of policy bindings.
-pub struct PolicyBinding {
-    /// Whether the binding says what happens to requests that fail (validating policies).
-    pub actions: bool,
-}
+/// The behaviour of MutatingAdmissionPolicyBindings.
+pub static MUTATING: Kind = Kind {
+    default: |obj| within(obj, "spec", |spec| within(spec, "matchResources", matching::default_constraints)),
+    validate,
+    columns: &[
+        Column::NAME,
+        Column::text("PolicyName", "/spec/policyName", "Policy that is bound."),
+        Column::shown("ParamRef", shown_reference, "Parameters it is bound with."),
+        Column::AGE,
+    ],
+    ..Kind::COUNTED
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("PolicyName", "string", "Policy that is bound."),
-    Column::new("ParamRef", "string", "Parameters it is bound with."),
-    Column::AGE,
-];
+/// The behaviour of ValidatingAdmissionPolicyBindings, which say what happens to requests that fail.
+pub static VALIDATING: Kind = Kind {
+    validate: |obj, errs| {
+        validate(obj, errs);
+        actions(&At::root(obj).at("spec.validationActions"), errs);
+    },
+    ..MUTATING
+};
 
-impl Strategy for PolicyBinding {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", |spec| within(spec, "matchResources", matching::default_constraints));
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    let policy = spec.child("policyName");
+    if policy.require(errs) {
+        policy.check(names::is_dns1123_subdomain, errs);
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        let policy = spec.child("policyName");
-        if policy.require(&mut errs) {
-            policy.check(names::is_dns1123_subdomain, &mut errs);
-        }
-        param_ref(&spec.child("paramRef"), &mut errs);
-        matching::constraints(&spec.child("matchResources"), &mut errs);
-        if self.actions {
-            actions(&spec.child("validationActions"), &mut errs);
-        }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), text(obj, "/spec/policyName").into(), shown_reference(obj).into(), age(obj, now)]
-    }
+    param_ref(&spec.child("paramRef"), errs);
+    matching::constraints(&spec.child("matchResources"), errs);
 }
 
 fn param_ref(at: &At<'_>, errs: &mut Errors) {
@@ -73,10 +55,7 @@ fn param_ref(at: &At<'_>, errs: &mut Errors) {
         _ => {}
     }
     selector::validate(&labels, errs);
-    let missing = at.child("parameterNotFoundAction");
-    if missing.require(errs) {
-        missing.one_of(&["Allow", "Deny"], errs);
-    }
+    required_choice(&at.child("parameterNotFoundAction"), &["Allow", "Deny"], errs);
 }
 
 fn actions(at: &At<'_>, errs: &mut Errors) {
@@ -115,10 +94,9 @@ mod tests {
 
     #[test]
     fn fields() {
-        let binding = PolicyBinding { actions: true };
-        check(&binding, json!({"spec": {"policyName": "p", "validationActions": ["Deny"]}}), &[]);
+        check(&VALIDATING, json!({"spec": {"policyName": "p", "validationActions": ["Deny"]}}), &[]);
         check(
-            &binding,
+            &VALIDATING,
             json!({"spec": {"paramRef": {}}}),
             &[
                 "spec.policyName: Required value",

@@ -2,72 +2,60 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::matching;
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, start};
+use crate::kinds::column::Column;
 use crate::kinds::common::selector;
-use crate::kinds::common::values::{each, fill, list, within};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::common::values::{each, fill, within};
+use crate::kinds::kind::Kind;
 use crate::names;
 
-/// The behaviour of both kinds of webhook configurations.
-pub struct WebhookConfiguration {
-    /// Whether the webhooks may change objects (and may be asked again).
-    pub mutating: bool,
-}
+/// The behaviour of ValidatingWebhookConfigurations.
+pub static VALIDATING: Kind = Kind {
+    default: |obj| each(obj, "webhooks", default_webhook),
+    validate,
+    columns: &[Column::NAME, Column::len("Webhooks", "/webhooks", "Number of webhooks."), Column::AGE],
+    ..Kind::COUNTED
+};
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Webhooks", "integer", "Number of webhooks."), Column::AGE];
+/// The behaviour of MutatingWebhookConfigurations, whose webhooks may be asked again.
+pub static MUTATING: Kind = Kind {
+    default: |obj| {
+        each(obj, "webhooks", |hook| {
+            default_webhook(hook);
+            fill(hook, "reinvocationPolicy", "Never");
+        });
+    },
+    validate: |obj, errs| {
+        validate(obj, errs);
+        for hook in At::root(obj).child("webhooks").items() {
+            hook.child("reinvocationPolicy").one_of(&["IfNeeded", "Never"], errs);
+        }
+    },
+    ..VALIDATING
+};
+
 const KNOWN_REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
 
-impl Strategy for WebhookConfiguration {
-    fn default(&self, obj: &mut Value) {
-        each(obj, "webhooks", |hook| {
-            fill(hook, "failurePolicy", "Fail");
-            fill(hook, "matchPolicy", "Equivalent");
-            fill(hook, "namespaceSelector", json!({}));
-            fill(hook, "objectSelector", json!({}));
-            fill(hook, "timeoutSeconds", 10);
-            if self.mutating {
-                fill(hook, "reinvocationPolicy", "Never");
-            }
-            within(hook, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443)));
-            matching::default_rules(hook, "rules");
-        });
-    }
+fn default_webhook(hook: &mut Value) {
+    fill(hook, "failurePolicy", "Fail");
+    fill(hook, "matchPolicy", "Equivalent");
+    fill(hook, "namespaceSelector", json!({}));
+    fill(hook, "objectSelector", json!({}));
+    fill(hook, "timeoutSeconds", 10);
+    within(hook, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443)));
+    matching::default_rules(hook, "rules");
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let mut seen = HashSet::new();
-        for hook in At::root(obj).child("webhooks").items() {
-            webhook(&hook, &mut errs);
-            if !seen.insert(hook.child("name").text()) {
-                errs.duplicate(&hook.child("name"));
-            }
-            if self.mutating {
-                hook.child("reinvocationPolicy").one_of(&["IfNeeded", "Never"], &mut errs);
-            }
+fn validate(obj: &Value, errs: &mut Errors) {
+    let mut seen = HashSet::new();
+    for hook in At::root(obj).child("webhooks").items() {
+        webhook(&hook, errs);
+        if !seen.insert(hook.child("name").text()) {
+            errs.duplicate(&hook.child("name"));
         }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), list(obj, "/webhooks").len().into(), age(obj, now)]
     }
 }
 
@@ -136,8 +124,6 @@ mod tests {
     use super::*;
     use crate::kinds::checking::{check, defaulted};
 
-    const VALIDATING: WebhookConfiguration = WebhookConfiguration { mutating: false };
-
     fn hook() -> Value {
         json!({
             "name": "a.b.c", "admissionReviewVersions": ["v1"], "sideEffects": "None",
@@ -148,7 +134,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let obj = defaulted(&WebhookConfiguration { mutating: true }, json!({"webhooks": [hook()]}));
+        let obj = defaulted(&MUTATING, json!({"webhooks": [hook()]}));
         let hook = &obj["webhooks"][0];
         assert_eq!((&hook["timeoutSeconds"], &hook["reinvocationPolicy"]), (&json!(10), &json!("Never")));
         assert_eq!(hook["clientConfig"]["service"]["port"], 443);

@@ -2,120 +2,101 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::field::{At, Errors};
 use crate::kinds::admissionregistration::webhooks::client_config;
-use crate::kinds::common::cells::created_at;
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
+use crate::kinds::column::Column;
 use crate::kinds::common::metadata::immutable;
 use crate::kinds::common::values::{ensure, fill, fill_zero, is_true, is_zero, list, set, text, within};
-use crate::kinds::printing::name;
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::strategy::Context;
 use crate::{meta, names};
 
 /// The behaviour of CustomResourceDefinitions.
-pub struct CustomResourceDefinition;
+pub static CUSTOM_RESOURCE_DEFINITION: Kind = Kind {
+    default,
+    prepare_create,
+    prepare_update,
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[Column::NAME, Column::CREATED],
+    unconditional_update: false,
+    ..Kind::SPEC_STATUS
+};
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Created At", "date", "Time of creation.")];
-
-impl Strategy for CustomResourceDefinition {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = ensure(obj, "spec") else { return };
-        within(spec, "names", |names| {
-            let kind = text(names, "/kind").to_owned();
-            if !kind.is_empty() {
-                fill_zero(names, "singular", kind.to_lowercase());
-                fill_zero(names, "listKind", format!("{kind}List"));
-            }
+fn default(obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    within(spec, "names", |names| {
+        let kind = text(names, "/kind").to_owned();
+        if !kind.is_empty() {
+            fill_zero(names, "singular", kind.to_lowercase());
+            fill_zero(names, "listKind", format!("{kind}List"));
+        }
+    });
+    fill(spec, "conversion", json!({"strategy": "None"}));
+    within(spec, "conversion", |conversion| {
+        fill_zero(conversion, "strategy", "None");
+        within(conversion, "webhook", |w| {
+            within(w, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443)))
         });
-        fill(spec, "conversion", json!({"strategy": "None"}));
-        within(spec, "conversion", |conversion| {
-            fill_zero(conversion, "strategy", "None");
-            within(conversion, "webhook", |w| {
-                within(w, "clientConfig", |c| within(c, "service", |s| fill(s, "port", 443)))
-            });
-        });
-    }
+    });
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
-        let stored: Vec<Value> = list(obj, "/spec/versions")
-            .iter()
-            .filter(|v| is_true(v, "/storage"))
-            .filter_map(|v| v.get("name").cloned())
-            .collect();
-        set(
-            obj,
-            "status",
-            json!({"storedVersions": stored, "conditions": null, "acceptedNames": {"kind": "", "plural": ""}}),
-        );
-    }
+fn prepare_create(_cx: &Context, obj: &mut Value) {
+    let stored: Vec<Value> = list(obj, "/spec/versions")
+        .iter()
+        .filter(|v| is_true(v, "/storage"))
+        .filter_map(|v| v.get("name").cloned())
+        .collect();
+    let status = json!({"storedVersions": stored, "conditions": null, "acceptedNames": {"kind": "", "plural": ""}});
+    set(obj, "status", status);
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
-        let storage =
-            list(new, "/spec/versions").iter().find(|v| is_true(v, "/storage")).and_then(|v| v.get("name")).cloned();
-        if let Some(name) = storage
-            && let Some(status) = ensure(new, "status")
-        {
-            let mut stored = list(status, "/storedVersions").to_vec();
-            if !stored.contains(&name) {
-                stored.push(name);
-                set(status, "storedVersions", stored);
-            }
+fn prepare_update(new: &mut Value, _old: &Value) {
+    let storage =
+        list(new, "/spec/versions").iter().find(|v| is_true(v, "/storage")).and_then(|v| v.get("name")).cloned();
+    if let Some(name) = storage
+        && let Some(status) = ensure(new, "status")
+    {
+        let mut stored = list(status, "/storedVersions").to_vec();
+        if !stored.contains(&name) {
+            stored.push(name);
+            set(status, "storedVersions", stored);
         }
     }
+}
 
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        let spec = root.child("spec");
-        let (plural, group) = (text(obj, "/spec/names/plural"), text(obj, "/spec/group"));
-        if meta::name(obj) != format!("{plural}.{group}") {
-            let at = root.child("metadata").child("name");
-            errs.invalid_value(&at, meta::name(obj), "must be spec.names.plural+\".\"+spec.group");
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    let spec = root.child("spec");
+    let (plural, group) = (text(obj, "/spec/names/plural"), text(obj, "/spec/group"));
+    if meta::name(obj) != format!("{plural}.{group}") {
+        let at = root.child("metadata").child("name");
+        errs.invalid_value(&at, meta::name(obj), "must be spec.names.plural+\".\"+spec.group");
+    }
+    group_name(&spec.child("group"), errs);
+    let scope = spec.child("scope");
+    if scope.require(errs) {
+        scope.one_of(&["Cluster", "Namespaced"], errs);
+    }
+    versions(&spec.child("versions"), errs);
+    resource_names(&spec.child("names"), errs);
+    conversion(&spec, errs);
+}
+
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, errs);
+    let spec = At::root(new).child("spec");
+    immutable(&spec.child("group"), old.pointer("/spec/group"), errs);
+    let established = list(old, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/type") == "Established" && text(c, "/status") == "True");
+    if established {
+        immutable(&spec.child("scope"), old.pointer("/spec/scope"), errs);
+        for field in ["kind", "plural"] {
+            immutable(&spec.child("names").child(field), old.pointer(&format!("/spec/names/{field}")), errs);
         }
-        group_name(&spec.child("group"), &mut errs);
-        let scope = spec.child("scope");
-        if scope.require(&mut errs) {
-            scope.one_of(&["Cluster", "Namespaced"], &mut errs);
-        }
-        versions(&spec.child("versions"), &mut errs);
-        resource_names(&spec.child("names"), &mut errs);
-        conversion(&spec, &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let spec = At::root(new).child("spec");
-        immutable(&spec.child("group"), old.pointer("/spec/group"), &mut errs);
-        let established = list(old, "/status/conditions")
-            .iter()
-            .any(|c| text(c, "/type") == "Established" && text(c, "/status") == "True");
-        if established {
-            immutable(&spec.child("scope"), old.pointer("/spec/scope"), &mut errs);
-            for field in ["kind", "plural"] {
-                immutable(&spec.child("names").child(field), old.pointer(&format!("/spec/names/{field}")), &mut errs);
-            }
-        }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, _now: Timestamp) -> Vec<Value> {
-        vec![name(obj), created_at(obj)]
-    }
-
-    fn allow_unconditional_update(&self) -> bool {
-        false
     }
 }
 
@@ -275,6 +256,7 @@ fn conversion(spec: &At<'_>, errs: &mut Errors) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::Strategy;
     use crate::kinds::checking::{check, context, defaulted};
 
     fn crd() -> Value {
@@ -289,8 +271,8 @@ mod tests {
 
     #[test]
     fn names_are_derived_and_stored_versions_noted() {
-        let mut obj = defaulted(&CustomResourceDefinition, crd());
-        CustomResourceDefinition.prepare_create(&context(), &mut obj);
+        let mut obj = defaulted(&CUSTOM_RESOURCE_DEFINITION, crd());
+        CUSTOM_RESOURCE_DEFINITION.prepare_create(&context(), &mut obj);
         assert_eq!(
             obj["spec"]["names"],
             json!({"plural": "foos", "kind": "Foo", "singular": "foo", "listKind": "FooList"})
@@ -300,14 +282,14 @@ mod tests {
 
     #[test]
     fn fields() {
-        check(&CustomResourceDefinition, crd(), &[]);
+        check(&CUSTOM_RESOURCE_DEFINITION, crd(), &[]);
         let mut bad = crd();
         bad["metadata"]["name"] = json!("x");
         let schema = json!({"properties": {"l": {"type": "array"}, "spec": {}}, "type": "object"});
         bad["spec"]["versions"] =
             json!([{"name": "v1", "schema": {"openAPIV3Schema": schema}, "served": true, "storage": false}]);
         check(
-            &CustomResourceDefinition,
+            &CUSTOM_RESOURCE_DEFINITION,
             bad,
             &[
                 "metadata.name: Invalid value: \"x\": must be spec.names.plural+\".\"+spec.group",

@@ -1,84 +1,53 @@
 //! APIService (`kube-aggregator/pkg/apis/apiregistration/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{drop_status, keep_status};
-use crate::kinds::common::values::{fill, list, text, within};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::column::Column;
+use crate::kinds::common::values::{condition, fill, text, within};
+use crate::kinds::kind::Kind;
 use crate::{meta, names};
-
-/// The behaviour of APIServices.
-pub struct ApiService;
 
 const MAX_GROUP_PRIORITY: i64 = 20000;
 const MAX_VERSION_PRIORITY: i64 = 1000;
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Service", "string", "Service that answers, or Local."),
-    Column::new("Available", "string", "Whether it answers."),
-    Column::AGE,
-];
+/// The behaviour of APIServices.
+pub static API_SERVICE: Kind = Kind {
+    default,
+    validate,
+    columns: &[
+        Column::NAME,
+        Column::shown("Service", shown_service, "Service that answers, or Local."),
+        Column::shown("Available", available, "Whether it answers."),
+        Column::AGE,
+    ],
+    unconditional_update: false,
+    ..Kind::STATUS
+};
 
-impl Strategy for ApiService {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", |spec| within(spec, "service", |s| fill(s, "port", 443)));
+fn default(obj: &mut Value) {
+    within(obj, "spec", |spec| within(spec, "service", |s| fill(s, "port", 443)));
+}
+
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    let spec = root.child("spec");
+    let (group, version) = (spec.child("group"), spec.child("version"));
+    let required = format!("{}.{}", version.text(), group.text());
+    if meta::name(obj) != required {
+        let at = root.child("metadata").child("name");
+        errs.invalid_value(&at, meta::name(obj), "must be `spec.version+\".\"+spec.group`");
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
+    if !group.is_empty() {
+        group.check(names::is_dns1123_subdomain, errs);
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        let spec = root.child("spec");
-        let (group, version) = (spec.child("group"), spec.child("version"));
-        let required = format!("{}.{}", version.text(), group.text());
-        if meta::name(obj) != required {
-            let at = root.child("metadata").child("name");
-            errs.invalid_value(&at, meta::name(obj), "must be `spec.version+\".\"+spec.group`");
+    version.check(names::is_dns1035_label, errs);
+    for (field, max) in [("groupPriorityMinimum", MAX_GROUP_PRIORITY), ("versionPriority", MAX_VERSION_PRIORITY)] {
+        let at = spec.child(field);
+        if !at.i64().is_some_and(|n| (1..=max).contains(&n)) {
+            errs.invalid_value(&at, at.i64().unwrap_or(0), format!("must be positive and less than {max}"));
         }
-        if !group.is_empty() {
-            group.check(names::is_dns1123_subdomain, &mut errs);
-        }
-        version.check(names::is_dns1035_label, &mut errs);
-        for (field, max) in [("groupPriorityMinimum", MAX_GROUP_PRIORITY), ("versionPriority", MAX_VERSION_PRIORITY)] {
-            let at = spec.child(field);
-            if !at.i64().is_some_and(|n| (1..=max).contains(&n)) {
-                errs.invalid_value(&at, at.i64().unwrap_or(0), format!("must be positive and less than {max}"));
-            }
-        }
-        service(&spec, &mut errs);
-        errs
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let service = match text(obj, "/spec/service/name") {
-            "" => "Local".to_owned(),
-            name => format!("{}/{name}", text(obj, "/spec/service/namespace")),
-        };
-        let available = match list(obj, "/status/conditions").iter().find(|c| text(c, "/type") == "Available") {
-            Some(c) if text(c, "/status") == "True" => "True".to_owned(),
-            Some(c) => format!("{} ({})", text(c, "/status"), text(c, "/reason")),
-            None => "Unknown".to_owned(),
-        };
-        vec![name(obj), service.into(), available.into(), age(obj, now)]
-    }
-
-    fn allow_unconditional_update(&self) -> bool {
-        false
-    }
+    service(&spec, errs);
 }
 
 fn service(spec: &At<'_>, errs: &mut Errors) {
@@ -108,6 +77,21 @@ fn service(spec: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn shown_service(obj: &Value) -> String {
+    match text(obj, "/spec/service/name") {
+        "" => "Local".to_owned(),
+        name => format!("{}/{name}", text(obj, "/spec/service/namespace")),
+    }
+}
+
+fn available(obj: &Value) -> String {
+    match condition(obj, "Available") {
+        Some(c) if text(c, "/status") == "True" => "True".to_owned(),
+        Some(c) => format!("{} ({})", text(c, "/status"), text(c, "/reason")),
+        None => "Unknown".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -118,10 +102,10 @@ mod tests {
     #[test]
     fn fields() {
         let obj = json!({"metadata": {"name": "v1.a.b"}, "spec": {"group": "a.b", "version": "v1", "groupPriorityMinimum": 10, "versionPriority": 1}});
-        check(&ApiService, obj.clone(), &[]);
-        check_cells(&ApiService, &obj, &["v1.a.b", "Local", "Unknown", "<unknown>"]);
+        check(&API_SERVICE, obj.clone(), &[]);
+        check_cells(&API_SERVICE, &obj, &["v1.a.b", "Local", "Unknown", "<unknown>"]);
         check(
-            &ApiService,
+            &API_SERVICE,
             json!({"metadata": {"name": "x"}, "spec": {"group": "a.b", "version": "v1", "groupPriorityMinimum": 10, "versionPriority": 0}}),
             &[
                 "metadata.name: Invalid value: \"x\": must be `spec.version+\".\"+spec.group`",

@@ -1,51 +1,38 @@
 //! ControllerRevision: an immutable snapshot of a template.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
 use crate::gvk::split_api_version;
-use crate::kinds::common::metadata;
-use crate::kinds::common::values::{int, text};
-use crate::kinds::printing::{self, NONE};
-use crate::kinds::strategy::{Column, Strategy};
+use crate::kinds::column::Column;
+use crate::kinds::common::values::text;
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::NONE;
 use crate::meta;
 
 /// The strategy of ControllerRevision.
-pub struct ControllerRevision;
+pub static CONTROLLER_REVISION: Kind = Kind {
+    validate,
+    immutable: &["data"],
+    columns: &[
+        Column::NAME,
+        Column::shown(
+            "Controller",
+            |obj| meta::controller_of(obj).map_or_else(|| NONE.to_owned(), owner_name),
+            "Controller of the object",
+        ),
+        Column::count("Revision", "/revision", "Number of the revision; a higher one is newer.").typed("string"),
+        Column::AGE,
+    ],
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Controller", "string", "Controller of the object"),
-    Column::new("Revision", "string", "Number of the revision; a higher one is newer."),
-    Column::AGE,
-];
-
-impl Strategy for ControllerRevision {
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        if !root.child("data").exists() {
-            errs.required_because(&root.child("data"), "data is mandatory");
-        }
-        root.child("revision").non_negative(&mut errs);
-        errs
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    if !root.child("data").exists() {
+        errs.required_because(&root.child("data"), "data is mandatory");
     }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        metadata::immutable(&At::root(new).child("data"), old.get("data"), &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let controller = meta::controller_of(obj).map_or_else(|| NONE.to_owned(), owner_name);
-        vec![printing::name(obj), controller.into(), int(obj, "/revision").unwrap_or(0).into(), printing::age(obj, now)]
-    }
+    root.child("revision").non_negative(errs);
 }
 
 /// `daemonset.apps/name`

@@ -1,29 +1,13 @@
 //! Deployment.
 
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::workload;
 use crate::field::{At, Errors};
-use crate::kinds::common::values::{ensure, fill, fill_zero, int, same, set, text};
-use crate::kinds::common::{generation, metadata};
-use crate::kinds::printing;
-use crate::kinds::scale::ScalePaths;
-use crate::kinds::strategy::{Column, Context, Strategy};
-
-/// The strategy of Deployment.
-pub struct Deployment;
-
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Ready", "string", "Number of the pod with ready state"),
-    Column::new("Up-to-date", "string", "Number of pods that have the desired template."),
-    Column::new("Available", "string", "Number of pods that are ready for at least minReadySeconds."),
-    Column::AGE,
-    workload::CONTAINERS,
-    workload::IMAGES,
-    workload::SELECTOR,
-];
+use crate::kinds::column::Column;
+use crate::kinds::common::generation;
+use crate::kinds::common::values::{ensure, fill, fill_zero, text};
+use crate::kinds::kind::{Generation, Kind, Status};
 
 const COUNTS: &[&str] = &[
     "observedGeneration",
@@ -36,101 +20,77 @@ const COUNTS: &[&str] = &[
     "collisionCount",
 ];
 
-impl Strategy for Deployment {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = workload::default_spec(obj) else { return };
-        fill(spec, "replicas", 1);
-        fill(spec, "revisionHistoryLimit", 10);
-        fill(spec, "progressDeadlineSeconds", 600);
-        let Some(strategy) = ensure(spec, "strategy") else { return };
-        fill_zero(strategy, "type", "RollingUpdate");
-        if text(strategy, "/type") == "RollingUpdate"
-            && let Some(rolling) = ensure(strategy, "rollingUpdate")
-        {
-            fill(rolling, "maxUnavailable", "25%");
-            fill(rolling, "maxSurge", "25%");
-        }
-    }
+/// The strategy of Deployment.
+pub static DEPLOYMENT: Kind = Kind {
+    status: Status::Starting(|| json!({})),
+    // Rollbacks and the controller's bookkeeping show in annotations, so those count as well.
+    generation: Generation::DesiredAnd("annotations"),
+    default,
+    prepare_status_update,
+    validate,
+    immutable: &["spec.selector"],
+    validate_status,
+    warnings: workload::warnings,
+    columns: &[
+        Column::NAME,
+        workload::READY,
+        Column::count("Up-to-date", "/status/updatedReplicas", "Number of pods that have the desired template.")
+            .typed("string"),
+        Column::count(
+            "Available",
+            "/status/availableReplicas",
+            "Number of pods that are ready for at least minReadySeconds.",
+        )
+        .typed("string"),
+        Column::AGE,
+        workload::CONTAINERS,
+        workload::IMAGES,
+        workload::SELECTOR,
+    ],
+    scale: true,
+    ..Kind::DATA
+};
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        generation::start(obj);
-        set(obj, "status", Map::new());
+fn default(obj: &mut Value) {
+    let Some(spec) = workload::default_spec(obj) else { return };
+    fill(spec, "replicas", 1);
+    fill(spec, "revisionHistoryLimit", 10);
+    fill(spec, "progressDeadlineSeconds", 600);
+    let Some(strategy) = ensure(spec, "strategy") else { return };
+    fill_zero(strategy, "type", "RollingUpdate");
+    if text(strategy, "/type") == "RollingUpdate"
+        && let Some(rolling) = ensure(strategy, "rollingUpdate")
+    {
+        fill(rolling, "maxUnavailable", "25%");
+        fill(rolling, "maxSurge", "25%");
     }
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_status(new, old);
-        generation::advance(new, old);
-        // Rollbacks and the controller's bookkeeping show in annotations, so those count as well.
-        let annotations = |o: &Value| o.pointer("/metadata/annotations").cloned();
-        let before = int(old, "/metadata/generation").unwrap_or(0);
-        let same_generation = int(new, "/metadata/generation").unwrap_or(0) == before;
-        if same_generation && !same(annotations(new).as_ref(), annotations(old).as_ref()) {
-            generation::set(new, before.saturating_add(1));
-        }
-    }
+fn prepare_status_update(new: &mut Value, old: &Value) {
+    generation::keep_desired(new, old);
+    generation::carry_metadata(new, old, "labels");
+    generation::carry_metadata(new, old, "generation");
+}
 
-    fn prepare_status_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_desired(new, old);
-        generation::carry_metadata(new, old, "labels");
-        generation::carry_metadata(new, old, "generation");
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    spec.child("replicas").non_negative(errs);
+    if workload::selector(&spec.child("selector"), "deployment", errs) {
+        workload::lasting_template(&spec, "ReplicaSet", errs);
     }
+    strategy(&spec.child("strategy"), errs);
+    spec.child("minReadySeconds").non_negative(errs);
+    spec.child("revisionHistoryLimit").non_negative(errs);
+    let deadline = spec.child("progressDeadlineSeconds");
+    deadline.non_negative(errs);
+    if deadline.i64().is_some_and(|seconds| seconds <= spec.child("minReadySeconds").i64().unwrap_or(0)) {
+        errs.invalid(&deadline, "must be greater than minReadySeconds");
+    }
+}
 
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        spec.child("replicas").non_negative(&mut errs);
-        if workload::selector(&spec.child("selector"), "deployment", &mut errs) {
-            workload::lasting_template(&spec, "ReplicaSet", &mut errs);
-        }
-        strategy(&spec.child("strategy"), &mut errs);
-        spec.child("minReadySeconds").non_negative(&mut errs);
-        spec.child("revisionHistoryLimit").non_negative(&mut errs);
-        let deadline = spec.child("progressDeadlineSeconds");
-        deadline.non_negative(&mut errs);
-        if deadline.i64().is_some_and(|seconds| seconds <= spec.child("minReadySeconds").i64().unwrap_or(0)) {
-            errs.invalid(&deadline, "must be greater than minReadySeconds");
-        }
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        metadata::immutable(&At::root(new).child("spec").child("selector"), old.pointer("/spec/selector"), &mut errs);
-        errs
-    }
-
-    fn validate_status_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = workload::status_counts(new, COUNTS, &["updatedReplicas", "readyReplicas", "availableReplicas"]);
-        workload::collisions_never_fewer(new, old, &mut errs);
-        errs
-    }
-
-    fn warnings(&self, obj: &Value, _old: Option<&Value>) -> Vec<String> {
-        workload::warnings(obj)
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let number = |pointer| int(obj, pointer).unwrap_or(0);
-        let [names, images, selector] = workload::wide_cells(obj);
-        vec![
-            printing::name(obj),
-            format!("{}/{}", number("/status/readyReplicas"), number("/spec/replicas")).into(),
-            number("/status/updatedReplicas").into(),
-            number("/status/availableReplicas").into(),
-            printing::age(obj, now),
-            names,
-            images,
-            selector,
-        ]
-    }
-
-    fn scale(&self) -> Option<ScalePaths> {
-        Some(ScalePaths::WORKLOAD)
-    }
+fn validate_status(new: &Value, old: &Value, errs: &mut Errors) {
+    workload::status_counts(new, COUNTS, &["updatedReplicas", "readyReplicas", "availableReplicas"], errs);
+    workload::collisions_never_fewer(new, old, errs);
 }
 
 fn strategy(at: &At<'_>, errs: &mut Errors) {

@@ -1,34 +1,15 @@
 //! ReplicaSet.
 
-use std::borrow::Cow;
-
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::workload;
 use crate::field::{At, Errors};
-use crate::kinds::common::values::{fill, int, set};
-use crate::kinds::common::{generation, metadata};
-use crate::kinds::printing;
-use crate::kinds::scale::ScalePaths;
-use crate::kinds::strategy::{Column, Context, Strategy};
-
-/// The strategy of ReplicaSet.
-pub struct ReplicaSet;
-
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Desired", "integer", "Number of pods that should run."),
-    Column::new("Current", "integer", "Number of pods that exist."),
-    Column::new("Ready", "integer", "Number of pods that are ready."),
-    Column::AGE,
-    workload::CONTAINERS,
-    workload::IMAGES,
-    workload::SELECTOR,
-];
+use crate::kinds::column::{Column, Selectable};
+use crate::kinds::common::values::fill;
+use crate::kinds::kind::{Kind, Status};
 
 /// Validates the counts in the status of a ReplicaSet or ReplicationController.
-pub fn status_counts(obj: &Value) -> Errors {
+pub fn status_counts(obj: &Value, errs: &mut Errors) {
     let within = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
     let counts = [
         "replicas",
@@ -38,78 +19,43 @@ pub fn status_counts(obj: &Value) -> Errors {
         "terminatingReplicas",
         "observedGeneration",
     ];
-    workload::status_counts(obj, &counts, &within)
+    workload::status_counts(obj, &counts, &within, errs);
 }
 
-impl Strategy for ReplicaSet {
-    fn default(&self, obj: &mut Value) {
-        if let Some(spec) = workload::default_spec(obj) {
-            fill(spec, "replicas", 1);
-        }
-    }
+/// The strategy of ReplicaSet.
+pub static REPLICA_SET: Kind = Kind {
+    status: Status::Starting(|| json!({"replicas": 0})),
+    default,
+    validate,
+    immutable: &["spec.selector"],
+    validate_status: |new, _, errs| status_counts(new, errs),
+    warnings: workload::warnings,
+    columns: &[
+        Column::NAME,
+        workload::DESIRED,
+        workload::CURRENT,
+        workload::READY_PODS,
+        Column::AGE,
+        workload::CONTAINERS,
+        workload::IMAGES,
+        workload::SELECTOR,
+    ],
+    selectable: &[Selectable::count("status.replicas", "/status/replicas")],
+    scale: true,
+    ..Kind::COUNTED
+};
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        generation::start(obj);
-        set(obj, "status", json!({"replicas": 0}));
+fn default(obj: &mut Value) {
+    if let Some(spec) = workload::default_spec(obj) {
+        fill(spec, "replicas", 1);
     }
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_status(new, old);
-        generation::advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        spec.child("replicas").non_negative(&mut errs);
-        spec.child("minReadySeconds").non_negative(&mut errs);
-        if workload::selector(&spec.child("selector"), "deployment", &mut errs) {
-            workload::lasting_template(&spec, "ReplicaSet", &mut errs);
-        }
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        metadata::immutable(&At::root(new).child("spec").child("selector"), old.pointer("/spec/selector"), &mut errs);
-        errs
-    }
-
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
-        status_counts(new)
-    }
-
-    fn warnings(&self, obj: &Value, _old: Option<&Value>) -> Vec<String> {
-        workload::warnings(obj)
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let [names, images, selector] = workload::wide_cells(obj);
-        vec![
-            printing::name(obj),
-            workload::count(obj, "/spec/replicas"),
-            workload::count(obj, "/status/replicas"),
-            workload::count(obj, "/status/readyReplicas"),
-            printing::age(obj, now),
-            names,
-            images,
-            selector,
-        ]
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["status.replicas"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![("status.replicas", int(obj, "/status/replicas").unwrap_or(0).to_string().into())]
-    }
-
-    fn scale(&self) -> Option<ScalePaths> {
-        Some(ScalePaths::WORKLOAD)
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    spec.child("replicas").non_negative(errs);
+    spec.child("minReadySeconds").non_negative(errs);
+    if workload::selector(&spec.child("selector"), "deployment", errs) {
+        workload::lasting_template(&spec, "ReplicaSet", errs);
     }
 }

@@ -1,27 +1,15 @@
 //! StatefulSet.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::workload;
 use crate::field::{At, Errors};
-use crate::kinds::common::values::{each, ensure, fill, fill_zero, int, same, set, text, within};
-use crate::kinds::common::{checks, generation, metadata};
+use crate::kinds::column::Column;
+use crate::kinds::common::checks::required_choice;
+use crate::kinds::common::values::{each, ensure, fill, fill_zero, same, text, within};
+use crate::kinds::common::{generation, metadata};
+use crate::kinds::kind::{Kind, Status};
 use crate::kinds::podspec::{template, volume_defaults};
-use crate::kinds::printing;
-use crate::kinds::scale::ScalePaths;
-use crate::kinds::strategy::{Column, Context, Strategy};
-
-/// The strategy of StatefulSet.
-pub struct StatefulSet;
-
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Ready", "string", "Number of the pod with ready state"),
-    Column::AGE,
-    workload::CONTAINERS,
-    workload::IMAGES,
-];
 
 /// Fields of the spec that an update may change.
 const MUTABLE: &[&str] = &[
@@ -44,103 +32,76 @@ const COUNTS: &[&str] = &[
     "collisionCount",
 ];
 
-impl Strategy for StatefulSet {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = workload::default_spec(obj) else { return };
-        fill_zero(spec, "podManagementPolicy", "OrderedReady");
-        if let Some(strategy) = ensure(spec, "updateStrategy") {
-            fill_zero(strategy, "type", "RollingUpdate");
-            if text(strategy, "/type") == "RollingUpdate"
-                && let Some(rolling) = ensure(strategy, "rollingUpdate")
-            {
-                fill(rolling, "partition", 0);
-            }
+/// The strategy of StatefulSet.
+pub static STATEFUL_SET: Kind = Kind {
+    status: Status::Starting(|| json!({"replicas": 0, "availableReplicas": 0})),
+    default,
+    validate,
+    validate_update: Some(validate_update),
+    validate_status,
+    warnings: workload::warnings,
+    columns: &[Column::NAME, workload::READY, Column::AGE, workload::CONTAINERS, workload::IMAGES],
+    scale: true,
+    ..Kind::COUNTED
+};
+
+fn default(obj: &mut Value) {
+    let Some(spec) = workload::default_spec(obj) else { return };
+    fill_zero(spec, "podManagementPolicy", "OrderedReady");
+    if let Some(strategy) = ensure(spec, "updateStrategy") {
+        fill_zero(strategy, "type", "RollingUpdate");
+        if text(strategy, "/type") == "RollingUpdate"
+            && let Some(rolling) = ensure(strategy, "rollingUpdate")
+        {
+            fill(rolling, "partition", 0);
         }
-        if let Some(policy) = ensure(spec, "persistentVolumeClaimRetentionPolicy") {
-            fill_zero(policy, "whenDeleted", "Retain");
-            fill_zero(policy, "whenScaled", "Retain");
-        }
-        fill(spec, "replicas", 1);
-        fill(spec, "revisionHistoryLimit", 10);
-        each(spec, "volumeClaimTemplates", |claim| {
-            fill(claim, "apiVersion", "v1");
-            fill(claim, "kind", "PersistentVolumeClaim");
-            within(claim, "spec", volume_defaults::claim_spec);
-            fill(claim, "status", json!({"phase": "Pending"}));
-        });
     }
+    if let Some(policy) = ensure(spec, "persistentVolumeClaimRetentionPolicy") {
+        fill_zero(policy, "whenDeleted", "Retain");
+        fill_zero(policy, "whenScaled", "Retain");
+    }
+    fill(spec, "replicas", 1);
+    fill(spec, "revisionHistoryLimit", 10);
+    each(spec, "volumeClaimTemplates", |claim| {
+        fill(claim, "apiVersion", "v1");
+        fill(claim, "kind", "PersistentVolumeClaim");
+        within(claim, "spec", volume_defaults::claim_spec);
+        fill(claim, "status", json!({"phase": "Pending"}));
+    });
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        generation::start(obj);
-        set(obj, "status", json!({"replicas": 0, "availableReplicas": 0}));
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    policies(&spec, errs);
+    for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+        spec.child(field).non_negative(errs);
     }
+    spec.child("ordinals").child("start").non_negative(errs);
+    if workload::selector(&spec.child("selector"), "statefulset", errs) {
+        pod_template(&spec, errs);
+    }
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_status(new, old);
-        generation::advance(new, old);
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, errs);
+    let (wanted, stored) = (new.get("spec").unwrap_or(&Value::Null), old.get("spec").unwrap_or(&Value::Null));
+    let mut allowed = wanted.clone();
+    for field in MUTABLE {
+        generation::carry(&mut allowed, stored, field);
     }
+    if !same(Some(&allowed), Some(stored)) {
+        errs.forbidden(
+            &At::root(new).child("spec"),
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
+             'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        );
+    }
+}
 
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        policies(&spec, &mut errs);
-        for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
-            spec.child(field).non_negative(&mut errs);
-        }
-        spec.child("ordinals").child("start").non_negative(&mut errs);
-        if workload::selector(&spec.child("selector"), "statefulset", &mut errs) {
-            pod_template(&spec, &mut errs);
-        }
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let (wanted, stored) = (new.get("spec").unwrap_or(&Value::Null), old.get("spec").unwrap_or(&Value::Null));
-        let mut allowed = wanted.clone();
-        for field in MUTABLE {
-            generation::carry(&mut allowed, stored, field);
-        }
-        if !same(Some(&allowed), Some(stored)) {
-            errs.forbidden(
-                &At::root(new).child("spec"),
-                "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
-                 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-            );
-        }
-        errs
-    }
-
-    fn validate_status_update(&self, new: &Value, old: &Value) -> Errors {
-        let within = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
-        let mut errs = workload::status_counts(new, COUNTS, &within);
-        workload::collisions_never_fewer(new, old, &mut errs);
-        errs
-    }
-
-    fn warnings(&self, obj: &Value, _old: Option<&Value>) -> Vec<String> {
-        workload::warnings(obj)
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let number = |pointer| int(obj, pointer).unwrap_or(0);
-        let [names, images, _] = workload::wide_cells(obj);
-        vec![
-            printing::name(obj),
-            format!("{}/{}", number("/status/readyReplicas"), number("/spec/replicas")).into(),
-            printing::age(obj, now),
-            names,
-            images,
-        ]
-    }
-
-    fn scale(&self) -> Option<ScalePaths> {
-        Some(ScalePaths::WORKLOAD)
-    }
+fn validate_status(new: &Value, old: &Value, errs: &mut Errors) {
+    let within = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
+    workload::status_counts(new, COUNTS, &within, errs);
+    workload::collisions_never_fewer(new, old, errs);
 }
 
 fn policies(spec: &At<'_>, errs: &mut Errors) {
@@ -167,7 +128,7 @@ fn policies(spec: &At<'_>, errs: &mut Errors) {
     }
     let retention = spec.child("persistentVolumeClaimRetentionPolicy");
     for field in ["whenDeleted", "whenScaled"] {
-        checks::required_choice(&retention.child(field), &["Retain", "Delete"], errs);
+        required_choice(&retention.child(field), &["Retain", "Delete"], errs);
     }
 }
 

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::controller_revision::ControllerRevision;
-use super::daemon_set::DaemonSet;
-use super::deployment::Deployment;
-use super::replica_set::ReplicaSet;
-use super::stateful_set::StatefulSet;
-use crate::kinds::core::replication_controller::ReplicationController;
+use super::controller_revision::CONTROLLER_REVISION;
+use super::daemon_set::DAEMON_SET;
+use super::deployment::DEPLOYMENT;
+use super::replica_set::REPLICA_SET;
+use super::stateful_set::STATEFUL_SET;
+use crate::kinds::core::replication_controller::REPLICATION_CONTROLLER;
 use crate::kinds::scale;
 use crate::kinds::strategy::Strategy;
 use crate::kinds::testing::{
@@ -42,19 +42,19 @@ fn minimal_workloads_get_upstreams_defaults() {
         |extra: Value| overlay(&json!({"selector": {"matchLabels": {"app": "a"}}, "template": template()}), &extra);
     let rows: [(&dyn Strategy, Value); 4] = [
         (
-            &Deployment,
+            &DEPLOYMENT,
             json!({"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}}),
         ),
-        (&ReplicaSet, json!({"replicas": 1})),
+        (&REPLICA_SET, json!({"replicas": 1})),
         (
-            &StatefulSet,
+            &STATEFUL_SET,
             json!({"replicas": 1, "revisionHistoryLimit": 10, "podManagementPolicy": "OrderedReady",
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
                 "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}),
         ),
         (
-            &DaemonSet,
+            &DAEMON_SET,
             json!({"revisionHistoryLimit": 10, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}}),
         ),
     ];
@@ -64,15 +64,15 @@ fn minimal_workloads_get_upstreams_defaults() {
     }
     let mut rc = workload();
     rc["spec"].as_object_mut().unwrap().remove("selector");
-    let rc = defaulted(&ReplicationController, &rc);
+    let rc = defaulted(&REPLICATION_CONTROLLER, &rc);
     assert_eq!((&rc["spec"]["selector"], &rc["metadata"]["labels"]), (&json!({"app": "a"}), &json!({"app": "a"})));
-    assert_eq!(create(&ReplicationController, &rc), Vec::<String>::new());
+    assert_eq!(create(&REPLICATION_CONTROLLER, &rc), Vec::<String>::new());
 }
 
 #[test]
 fn deployments() {
     check_create(
-        &Deployment,
+        &DEPLOYMENT,
         &workload(),
         &[
             (json!({"spec": {"selector": null}}), &["spec.selector: Required value"]),
@@ -120,7 +120,7 @@ fn deployments() {
     );
     let relabelled = json!({"spec": {"selector": {"matchLabels": {"app": "b"}}, "template": {"metadata": {"labels": {"app": "b"}}}}});
     check_update(
-        &Deployment,
+        &DEPLOYMENT,
         &workload(),
         &[
             (json!({"spec": {"replicas": 3}}), &[]),
@@ -131,7 +131,7 @@ fn deployments() {
 
 #[test]
 fn generation_of_a_deployment_counts_spec_and_annotations() {
-    let generation = |patch: Value| update(&Deployment, &workload(), &patch).0["metadata"]["generation"].clone();
+    let generation = |patch: Value| update(&DEPLOYMENT, &workload(), &patch).0["metadata"]["generation"].clone();
     assert_eq!(generation(json!({"metadata": {"labels": {"a": "b"}}})), 1);
     assert_eq!(generation(json!({"spec": {"replicas": 2}})), 2);
     assert_eq!(generation(json!({"metadata": {"annotations": {"a": "b"}}})), 2);
@@ -140,17 +140,17 @@ fn generation_of_a_deployment_counts_spec_and_annotations() {
 
 #[test]
 fn status_of_a_deployment() {
-    let old = stored(&Deployment, &workload());
+    let old = stored(&DEPLOYMENT, &workload());
     assert_eq!(old["status"], json!({}));
     let mut new = overlay(
         &old,
         &json!({"spec": {"replicas": 9}, "metadata": {"annotations": {"a": "b"}, "labels": {"x": "y"}}, "status": {"replicas": 1, "readyReplicas": 2}}),
     );
-    Deployment.prepare_status_update(&cx(), &mut new, &old);
+    DEPLOYMENT.prepare_status_update(&cx(), &mut new, &old);
     assert_eq!((&new["spec"]["replicas"], &new["metadata"]["annotations"]["a"]), (&json!(1), &json!("b")));
     assert_eq!(new["metadata"].get("labels"), None);
     assert_eq!(
-        messages(&Deployment.validate_status_update(&new, &old)),
+        messages(&DEPLOYMENT.validate_status_update(&new, &old)),
         ["status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas"]
     );
 }
@@ -158,7 +158,7 @@ fn status_of_a_deployment() {
 #[test]
 fn daemon_and_stateful_sets() {
     check_create(
-        &DaemonSet,
+        &DAEMON_SET,
         &workload(),
         &[(
             json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}}),
@@ -168,10 +168,10 @@ fn daemon_and_stateful_sets() {
         )],
     );
     let changed = json!({"spec": {"template": {"spec": {"hostNetwork": true}}}});
-    let set = update(&DaemonSet, &workload(), &changed).0;
+    let set = update(&DAEMON_SET, &workload(), &changed).0;
     assert_eq!(set["metadata"]["annotations"]["deprecated.daemonset.template.generation"], "2");
     check_create(
-        &StatefulSet,
+        &STATEFUL_SET,
         &workload(),
         &[
             (
@@ -186,7 +186,7 @@ fn daemon_and_stateful_sets() {
     );
     let forbidden = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
     check_update(
-        &StatefulSet,
+        &STATEFUL_SET,
         &workload(),
         &[(json!({"spec": {"replicas": 4}}), &[]), (json!({"spec": {"serviceName": "other"}}), &[forbidden])],
     );
@@ -196,7 +196,7 @@ fn daemon_and_stateful_sets() {
 fn controller_revisions_are_immutable() {
     let revision = json!({"metadata": {"name": "r", "namespace": "ns"}, "data": {"a": 1}, "revision": 1});
     check_update(
-        &ControllerRevision,
+        &CONTROLLER_REVISION,
         &revision,
         &[(json!({"data": {"a": 2}}), &["data: Invalid value: {\"a\":2}: field is immutable"])],
     );
@@ -204,24 +204,24 @@ fn controller_revisions_are_immutable() {
         &revision,
         &json!({"metadata": {"ownerReferences": [{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "u", "controller": true}]}}),
     );
-    assert_eq!(printed(&ControllerRevision, &owned), "r | daemonset.apps/d | 1 | <unknown>");
+    assert_eq!(printed(&CONTROLLER_REVISION, &owned), "r | daemonset.apps/d | 1 | <unknown>");
 }
 
 #[test]
 fn columns() {
     let status = json!({"status": {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "availableReplicas": 2}, "spec": {"replicas": 3}});
-    let obj = overlay(&stored(&Deployment, &workload()), &status);
-    assert_eq!(printed(&Deployment, &obj), "w | 2/3 | 1 | 2 | 60m | c | nginx | app=a");
-    assert_eq!(printed(&ReplicaSet, &obj), "w | 3 | 3 | 2 | 60m | c | nginx | app=a");
-    assert_eq!(printed(&StatefulSet, &obj), "w | 2/3 | 60m | c | nginx");
+    let obj = overlay(&stored(&DEPLOYMENT, &workload()), &status);
+    assert_eq!(printed(&DEPLOYMENT, &obj), "w | 2/3 | 1 | 2 | 60m | c | nginx | app=a");
+    assert_eq!(printed(&REPLICA_SET, &obj), "w | 3 | 3 | 2 | 60m | c | nginx | app=a");
+    assert_eq!(printed(&STATEFUL_SET, &obj), "w | 2/3 | 60m | c | nginx");
     let daemons = overlay(&obj, &json!({"status": {"desiredNumberScheduled": 2, "currentNumberScheduled": 1}}));
-    assert_eq!(printed(&DaemonSet, &daemons), "w | 2 | 1 | 0 | 0 | 0 | <none> | 60m | c | nginx | app=a");
+    assert_eq!(printed(&DAEMON_SET, &daemons), "w | 2 | 1 | 0 | 0 | 0 | <none> | 60m | c | nginx | app=a");
 }
 
 #[test]
 fn scale_reads_and_writes() {
-    let obj = overlay(&stored(&Deployment, &workload()), &json!({"spec": {"replicas": 3}, "status": {"replicas": 2}}));
-    let paths = Deployment.scale().unwrap();
+    let obj = overlay(&stored(&DEPLOYMENT, &workload()), &json!({"spec": {"replicas": 3}, "status": {"replicas": 2}}));
+    let paths = DEPLOYMENT.scale().unwrap();
     let shown = scale::read(&obj, &paths);
     assert_eq!(
         shown,

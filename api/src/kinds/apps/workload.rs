@@ -4,34 +4,50 @@ use serde_json::{Map, Value};
 
 use crate::field::{At, Errors};
 use crate::intstr::{self, Rounding};
+use crate::kinds::column::Column;
 use crate::kinds::common::selector;
 use crate::kinds::common::values::{ensure, fill, int};
 use crate::kinds::podspec::{template, warnings};
 use crate::kinds::printing;
-use crate::kinds::strategy::Column;
 use crate::labels::Selector;
 use crate::names;
 
+/// How many pods are ready, of how many.
+pub const READY: Column = Column::shown(
+    "Ready",
+    |obj| format!("{}/{}", int(obj, "/status/readyReplicas").unwrap_or(0), int(obj, "/spec/replicas").unwrap_or(0)),
+    "Number of the pod with ready state",
+);
+/// How many pods there should be.
+pub const DESIRED: Column = Column::count("Desired", "/spec/replicas", "Number of pods that should run.");
+/// How many pods there are.
+pub const CURRENT: Column = Column::count("Current", "/status/replicas", "Number of pods that exist.");
+/// How many pods are ready.
+pub const READY_PODS: Column = Column::count("Ready", "/status/readyReplicas", "Number of pods that are ready.");
 /// Wide column with the names of the template's containers.
-pub const CONTAINERS: Column = Column::wide("Containers", "string", "Names of each container in the template.");
+pub const CONTAINERS: Column = Column::shown(
+    "Containers",
+    |obj| printing::containers(obj, "/spec/template/spec", "name"),
+    "Names of each container in the template.",
+)
+.wide();
 /// Wide column with the images of the template's containers.
-pub const IMAGES: Column = Column::wide("Images", "string", "Images referenced by each container in the template.");
+pub const IMAGES: Column = Column::shown(
+    "Images",
+    |obj| printing::containers(obj, "/spec/template/spec", "image"),
+    "Images referenced by each container in the template.",
+)
+.wide();
 /// Wide column with the label selector.
-pub const SELECTOR: Column = Column::wide("Selector", "string", "Label selector for pods.");
-
-/// The three wide cells: containers, images, selector.
-pub fn wide_cells(obj: &Value) -> [Value; 3] {
-    let [names, images] = printing::containers(obj.pointer("/spec/template/spec"));
-    [names, images, printing::label_selector(obj.pointer("/spec/selector")).into()]
-}
-
-/// A number of the object, 0 when unset.
-pub fn count(obj: &Value, pointer: &str) -> Value {
-    int(obj, pointer).unwrap_or(0).into()
-}
+pub const SELECTOR: Column = Column::shown(
+    "Selector",
+    |obj| printing::label_selector(obj.pointer("/spec/selector")),
+    "Label selector for pods.",
+)
+.wide();
 
 /// Warnings about the template.
-pub fn warnings(obj: &Value) -> Vec<String> {
+pub fn warnings(obj: &Value, _old: Option<&Value>) -> Vec<String> {
     warnings::pod_spec(&At::root(obj).child("spec").child("template").child("spec"))
 }
 
@@ -92,11 +108,10 @@ pub fn amount(at: &At<'_>) -> i64 {
 }
 
 /// Validates the counts of a status: none below zero, those in `within` at most `status.replicas`, and the available ones ready.
-pub fn status_counts(obj: &Value, counts: &[&'static str], within: &[&'static str]) -> Errors {
-    let mut errs = Errors::new();
+pub fn status_counts(obj: &Value, counts: &[&'static str], within: &[&'static str], errs: &mut Errors) {
     let status = At::root(obj).child("status");
     for field in counts {
-        status.child(*field).non_negative(&mut errs);
+        status.child(*field).non_negative(errs);
     }
     let replicas = status.child("replicas").i64().unwrap_or(0);
     for field in within {
@@ -111,7 +126,6 @@ pub fn status_counts(obj: &Value, counts: &[&'static str], within: &[&'static st
     {
         errs.invalid(&available, "cannot be greater than readyReplicas");
     }
-    errs
 }
 
 /// Validates that a status does not lose count of name collisions.

@@ -1,100 +1,83 @@
 //! HorizontalPodAutoscaler. Stored as `autoscaling/v2`; v1 is translated.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{hpa_conversion, hpa_validation};
-use crate::field::Errors;
-use crate::kinds::common::generation;
+use crate::kinds::column::Column;
 use crate::kinds::common::values::{ensure, fill, fill_zero, int, is_unset, is_zero, list, set, text};
-use crate::kinds::printing::{self, NONE, UNKNOWN, UNSET};
-use crate::kinds::strategy::{Column, Context, Strategy};
+use crate::kinds::kind::{Kind, Status};
+use crate::kinds::printing::{NONE, UNKNOWN, UNSET};
 use crate::quantity::Quantity;
-
-/// The strategy of HorizontalPodAutoscaler.
-pub struct HorizontalPodAutoscaler;
 
 /// How many metrics are printed before the rest is counted.
 const SHOWN_METRICS: usize = 2;
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Reference", "string", "What is scaled."),
-    Column::new("Targets", "string", "Current and wanted values of the metrics."),
-    Column::new("MinPods", "string", "The lower limit for the number of pods."),
-    Column::new("MaxPods", "string", "The upper limit for the number of pods."),
-    Column::new("Replicas", "integer", "The current number of pods."),
-    Column::AGE,
-];
+/// The strategy of HorizontalPodAutoscaler.
+pub static HORIZONTAL_POD_AUTOSCALER: Kind = Kind {
+    status: Status::Starting(|| json!({"currentMetrics": null, "desiredReplicas": 0})),
+    default,
+    convert,
+    validate: hpa_validation::validate,
+    validate_status: |new, _, errs| hpa_validation::validate_status(new, errs),
+    columns: &[
+        Column::NAME,
+        Column::shown(
+            "Reference",
+            |obj| format!("{}/{}", text(obj, "/spec/scaleTargetRef/kind"), text(obj, "/spec/scaleTargetRef/name")),
+            "What is scaled.",
+        ),
+        Column::shown(
+            "Targets",
+            |obj| targets(list(obj, "/spec/metrics"), list(obj, "/status/currentMetrics")),
+            "Current and wanted values of the metrics.",
+        ),
+        Column::shown(
+            "MinPods",
+            |obj| int(obj, "/spec/minReplicas").map_or_else(|| UNSET.to_owned(), |n| n.to_string()),
+            "The lower limit for the number of pods.",
+        ),
+        Column::shown(
+            "MaxPods",
+            |obj| int(obj, "/spec/maxReplicas").unwrap_or(0).to_string(),
+            "The upper limit for the number of pods.",
+        ),
+        Column::count("Replicas", "/status/currentReplicas", "The current number of pods."),
+        Column::AGE,
+    ],
+    ..Kind::COUNTED
+};
 
-impl Strategy for HorizontalPodAutoscaler {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = ensure(obj, "spec") else { return };
-        fill(spec, "minReplicas", 1);
-        if is_zero(spec.get("metrics")) {
-            set(
-                spec,
-                "metrics",
-                json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]),
-            );
-        }
-        if is_unset(spec.get("behavior")) {
-            return;
-        }
-        let Some(behavior) = ensure(spec, "behavior") else { return };
-        if let Some(up) = ensure(behavior, "scaleUp") {
-            fill(up, "stabilizationWindowSeconds", 0);
-            fill(up, "selectPolicy", "Max");
-            let policies = json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
-            fill_zero(up, "policies", policies);
-        }
-        if let Some(down) = ensure(behavior, "scaleDown") {
-            fill(down, "selectPolicy", "Max");
-            fill_zero(down, "policies", json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]));
-        }
+fn default(obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    fill(spec, "minReplicas", 1);
+    if is_zero(spec.get("metrics")) {
+        set(
+            spec,
+            "metrics",
+            json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]),
+        );
     }
-
-    fn convert(&self, obj: &mut Value, from: &str, to: &str) {
-        match (from, to) {
-            ("v1", "v2") => hpa_conversion::v1_to_v2(obj),
-            ("v2", "v1") => hpa_conversion::v2_to_v1(obj),
-            _ => {}
-        }
+    if is_unset(spec.get("behavior")) {
+        return;
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        generation::start(obj);
-        set(obj, "status", json!({"currentMetrics": null, "desiredReplicas": 0}));
+    let Some(behavior) = ensure(spec, "behavior") else { return };
+    if let Some(up) = ensure(behavior, "scaleUp") {
+        fill(up, "stabilizationWindowSeconds", 0);
+        fill(up, "selectPolicy", "Max");
+        let policies = json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
+        fill_zero(up, "policies", policies);
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_status(new, old);
-        generation::advance(new, old);
+    if let Some(down) = ensure(behavior, "scaleDown") {
+        fill(down, "selectPolicy", "Max");
+        fill_zero(down, "policies", json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]));
     }
+}
 
-    fn validate(&self, obj: &Value) -> Errors {
-        hpa_validation::validate(obj)
-    }
-
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
-        hpa_validation::validate_status(new)
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let min = int(obj, "/spec/minReplicas").map_or_else(|| UNSET.to_owned(), |n| n.to_string());
-        vec![
-            printing::name(obj),
-            format!("{}/{}", text(obj, "/spec/scaleTargetRef/kind"), text(obj, "/spec/scaleTargetRef/name")).into(),
-            targets(list(obj, "/spec/metrics"), list(obj, "/status/currentMetrics")).into(),
-            min.into(),
-            int(obj, "/spec/maxReplicas").unwrap_or(0).to_string().into(),
-            int(obj, "/status/currentReplicas").unwrap_or(0).into(),
-            printing::age(obj, now),
-        ]
+fn convert(obj: &mut Value, from: &str, to: &str) {
+    match (from, to) {
+        ("v1", "v2") => hpa_conversion::v1_to_v2(obj),
+        ("v2", "v1") => hpa_conversion::v2_to_v1(obj),
+        _ => {}
     }
 }
 

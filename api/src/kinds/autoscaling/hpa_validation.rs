@@ -10,8 +10,7 @@ use crate::names;
 use crate::quantity::Quantity;
 
 /// Validates the spec.
-pub fn validate(obj: &Value) -> Errors {
-    let mut errs = Errors::new();
+pub fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     let (min, max) = (spec.child("minReplicas"), spec.child("maxReplicas"));
     if min.i64().is_some_and(|n| n < 1) {
@@ -24,25 +23,22 @@ pub fn validate(obj: &Value) -> Errors {
     if min.i64().is_some_and(|least| most < least) {
         errs.invalid_value(&max, most, "must be greater than or equal to `minReplicas`");
     }
-    reference(&spec.child("scaleTargetRef"), &mut errs);
+    reference(&spec.child("scaleTargetRef"), errs);
     for metric in spec.child("metrics").items() {
-        self::metric(&metric, &mut errs);
+        self::metric(&metric, errs);
     }
     let behavior = spec.child("behavior");
     for direction in ["scaleUp", "scaleDown"] {
-        rules(&behavior.child(direction), &mut errs);
+        rules(&behavior.child(direction), errs);
     }
-    errs
 }
 
 /// Validates the status.
-pub fn validate_status(obj: &Value) -> Errors {
-    let mut errs = Errors::new();
+pub fn validate_status(obj: &Value, errs: &mut Errors) {
     let status = At::root(obj).child("status");
     for field in ["currentReplicas", "desiredReplicas"] {
-        status.child(field).non_negative(&mut errs);
+        status.child(field).non_negative(errs);
     }
-    errs
 }
 
 fn reference(at: &At<'_>, errs: &mut Errors) {

@@ -3,15 +3,11 @@
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::strategy::Strategy;
+use crate::kinds::kind::Kind;
 
 /// The strategy of Scale.
-pub struct Scale;
+pub static SCALE: Kind = Kind { validate, ..Kind::DATA };
 
-impl Strategy for Scale {
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        At::root(obj).child("spec").child("replicas").non_negative(&mut errs);
-        errs
-    }
+fn validate(obj: &Value, errs: &mut Errors) {
+    At::root(obj).child("spec").child("replicas").non_negative(errs);
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::horizontal_pod_autoscaler::HorizontalPodAutoscaler;
+use super::horizontal_pod_autoscaler::HORIZONTAL_POD_AUTOSCALER;
 use crate::kinds::strategy::Strategy;
 use crate::kinds::testing::{check_create, defaulted, overlay, printed, stored};
 
@@ -11,7 +11,7 @@ fn hpa() -> Value {
 #[test]
 fn defaults() {
     let spec = defaulted(
-        &HorizontalPodAutoscaler,
+        &HORIZONTAL_POD_AUTOSCALER,
         &overlay(&hpa(), &json!({"spec": {"behavior": {"scaleDown": {"selectPolicy": "Min"}}}})),
     )["spec"]
         .clone();
@@ -29,7 +29,7 @@ fn defaults() {
 #[test]
 fn validation() {
     check_create(
-        &HorizontalPodAutoscaler,
+        &HORIZONTAL_POD_AUTOSCALER,
         &hpa(),
         &[
             (json!({}), &[]),
@@ -60,19 +60,19 @@ fn versions_translate_without_loss() {
         "status": {"currentReplicas": 1, "desiredReplicas": 2, "conditions": [{"type": "AbleToScale", "status": "True"}]},
     });
     let mut v1 = full.clone();
-    HorizontalPodAutoscaler.convert(&mut v1, "v2", "v1");
+    HORIZONTAL_POD_AUTOSCALER.convert(&mut v1, "v2", "v1");
     assert_eq!(v1["apiVersion"], "autoscaling/v1");
     assert_eq!(v1["spec"]["targetCPUUtilizationPercentage"], 50);
     assert_eq!(v1["spec"].get("metrics"), None);
-    HorizontalPodAutoscaler.convert(&mut v1, "v1", "v2");
+    HORIZONTAL_POD_AUTOSCALER.convert(&mut v1, "v1", "v2");
     assert_eq!(v1, full);
 }
 
 #[test]
 fn columns() {
-    let mut obj = stored(&HorizontalPodAutoscaler, &hpa());
-    assert_eq!(printed(&HorizontalPodAutoscaler, &obj), "h | Deployment/d | cpu: <unknown>/80% | 1 | 3 | 0 | 60m");
+    let mut obj = stored(&HORIZONTAL_POD_AUTOSCALER, &hpa());
+    assert_eq!(printed(&HORIZONTAL_POD_AUTOSCALER, &obj), "h | Deployment/d | cpu: <unknown>/80% | 1 | 3 | 0 | 60m");
     obj["status"]["currentMetrics"] =
         json!([{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12}}}]);
-    assert!(printed(&HorizontalPodAutoscaler, &obj).contains("cpu: 12%/80%"));
+    assert!(printed(&HORIZONTAL_POD_AUTOSCALER, &obj).contains("cpu: 12%/80%"));
 }

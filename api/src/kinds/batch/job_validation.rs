@@ -22,10 +22,8 @@ pub enum Owner {
 }
 
 /// Validates a whole job.
-pub fn validate(obj: &Value, owner: Owner) -> Errors {
-    let mut errs = Errors::new();
-    spec(&At::root(obj).child("spec"), owner, &mut errs);
-    errs
+pub fn validate(obj: &Value, owner: Owner, errs: &mut Errors) {
+    spec(&At::root(obj).child("spec"), owner, errs);
 }
 
 /// Validates the spec of a job.
@@ -165,8 +163,8 @@ fn failure_policy(at: &At<'_>, errs: &mut Errors) {
 }
 
 /// Validates an update: what describes the work cannot change once it may have begun.
-pub fn validate_update(new: &Value, old: &Value) -> Errors {
-    let mut errs = validate(new, Owner::User);
+pub fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, Owner::User, errs);
     let at = At::root(new).child("spec");
     let stored = |field: &str| old.pointer("/spec").and_then(|s| s.get(field));
     let completions = at.child("completions");
@@ -175,17 +173,16 @@ pub fn validate_update(new: &Value, old: &Value) -> Errors {
         && completions.i64() == at.child("parallelism").i64()
         && int(old, "/spec/completions") == int(old, "/spec/parallelism");
     if !elastic {
-        metadata::immutable(&completions, stored("completions"), &mut errs);
+        metadata::immutable(&completions, stored("completions"), errs);
     }
-    metadata::immutable(&at.child("selector"), stored("selector"), &mut errs);
+    metadata::immutable(&at.child("selector"), stored("selector"), errs);
     let template = comparable_template(new, old);
     if !same(template.as_ref(), stored("template")) {
         errs.invalid(&at.child("template"), "field is immutable");
     }
     for field in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
-        metadata::immutable(&at.child(field), stored(field), &mut errs);
+        metadata::immutable(&at.child(field), stored(field), errs);
     }
-    errs
 }
 
 /// The new template, with the scheduling directives put back that may change while a job is suspended and has not started.

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::cron_job::CronJob;
-use super::job::Job;
+use super::cron_job::CRON_JOB;
+use super::job::JOB;
 use crate::kinds::strategy::{DeletePolicy, Strategy};
 use crate::kinds::testing::{check_create, check_update, create, defaulted, overlay, printed, stored};
 
@@ -20,7 +20,7 @@ fn cron() -> Value {
 fn a_new_job_selects_its_pods_by_uid() {
     let mut with_uid = job();
     with_uid["metadata"]["uid"] = json!("uid-1");
-    let created = stored(&Job, &with_uid);
+    let created = stored(&JOB, &with_uid);
     let spec = &created["spec"];
     assert_eq!(spec["selector"], json!({"matchLabels": {"batch.kubernetes.io/controller-uid": "uid-1"}}));
     assert_eq!(
@@ -37,8 +37,8 @@ fn a_new_job_selects_its_pods_by_uid() {
     ] {
         assert_eq!(spec[field], value, "{field}");
     }
-    assert_eq!(create(&Job, &created), Vec::<String>::new());
-    assert_eq!(Job.delete_policy(), DeletePolicy::Orphan);
+    assert_eq!(create(&JOB, &created), Vec::<String>::new());
+    assert_eq!(JOB.delete_policy(), DeletePolicy::Orphan);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn jobs() {
         &json!({"spec": {"manualSelector": true, "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}}),
     );
     check_create(
-        &Job,
+        &JOB,
         &manual,
         &[
             (json!({}), &[]),
@@ -74,16 +74,16 @@ fn jobs() {
         ],
     );
     check_update(
-        &Job,
+        &JOB,
         &manual,
         &[
             (json!({"spec": {"parallelism": 3, "suspend": true}}), &[]),
             (json!({"spec": {"completions": 3}}), &["spec.completions: Invalid value: 3: field is immutable"]),
         ],
     );
-    let mut changed = stored(&Job, &manual);
+    let mut changed = stored(&JOB, &manual);
     changed["spec"]["template"]["spec"]["hostNetwork"] = json!(true);
-    let errs = super::job_validation::validate_update(&changed, &stored(&Job, &manual));
+    let errs = JOB.validate_update(&changed, &stored(&JOB, &manual));
     assert!(
         errs.to_string().starts_with("spec.template: Invalid value: {")
             && errs.to_string().ends_with("field is immutable")
@@ -92,11 +92,11 @@ fn jobs() {
 
 #[test]
 fn cron_jobs() {
-    let spec = defaulted(&CronJob, &cron())["spec"].clone();
+    let spec = defaulted(&CRON_JOB, &cron())["spec"].clone();
     assert_eq!(spec["concurrencyPolicy"], "Allow");
     assert_eq!((&spec["successfulJobsHistoryLimit"], &spec["failedJobsHistoryLimit"]), (&json!(3), &json!(1)));
     check_create(
-        &CronJob,
+        &CRON_JOB,
         &cron(),
         &[
             (json!({}), &[]),
@@ -133,18 +133,18 @@ fn cron_jobs() {
 
 #[test]
 fn columns() {
-    let mut obj = stored(&Job, &job());
+    let mut obj = stored(&JOB, &job());
     assert_eq!(
-        printed(&Job, &obj),
+        printed(&JOB, &obj),
         "j | Running | 0/1 |  | 60m | c | busybox:1 | batch.kubernetes.io/controller-uid=uid-1"
     );
     obj["status"] = json!({"succeeded": 1, "startTime": "2026-01-01T11:00:00Z", "completionTime": "2026-01-01T11:00:30Z", "conditions": [{"type": "Complete", "status": "True"}]});
-    assert!(printed(&Job, &obj).starts_with("j | Complete | 1/1 | 30s | 60m"));
+    assert!(printed(&JOB, &obj).starts_with("j | Complete | 1/1 | 30s | 60m"));
     obj["spec"]["completions"] = Value::Null;
     obj["spec"]["parallelism"] = json!(4);
-    assert!(printed(&Job, &obj).starts_with("j | Complete | 1/1 of 4"));
+    assert!(printed(&JOB, &obj).starts_with("j | Complete | 1/1 of 4"));
     assert_eq!(
-        printed(&CronJob, &stored(&CronJob, &cron())),
+        printed(&CRON_JOB, &stored(&CRON_JOB, &cron())),
         "j | */5 * * * * | <none> | False | 0 | <none> | 60m | c | busybox:1 | <none>"
     );
 }

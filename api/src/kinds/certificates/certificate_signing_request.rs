@@ -1,22 +1,20 @@
 //! CertificateSigningRequest (`pkg/apis/certificates/validation @ v1.36`).
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{carry, drop_status};
+use crate::kinds::column::{Column, Selectable};
+use crate::kinds::common::generation::carry;
 use crate::kinds::common::metadata::immutable;
 use crate::kinds::common::values::{ensure, int, is_zero, list, remove, set, text};
-use crate::kinds::printing::{NONE, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::{Kind, Status};
+use crate::kinds::printing::NONE;
+use crate::kinds::strategy::Context;
 use crate::names;
 use crate::time::duration::HumanDuration;
-
-/// The behaviour of CertificateSigningRequests.
-pub struct CertificateSigningRequest;
 
 const MIN_SECONDS: i64 = 600;
 const USAGES: &[&str] = &[
@@ -44,94 +42,62 @@ const USAGES: &[&str] = &[
     "signing",
     "timestamping",
 ];
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::AGE,
-    Column::new("SignerName", "string", "Who is asked to sign."),
-    Column::new("Requestor", "string", "Who asks."),
-    Column::new("RequestedDuration", "string", "How long the certificate is wanted for."),
-    Column::new("Condition", "string", "Whether it was approved and issued."),
-];
 
-impl Strategy for CertificateSigningRequest {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = ensure(obj, "spec") else { return };
-        if is_zero(spec.get("usages")) {
-            set(spec, "usages", json!(["digital signature", "key encipherment"]));
+/// The behaviour of CertificateSigningRequests.
+pub static CERTIFICATE_SIGNING_REQUEST: Kind = Kind {
+    status: Status::Starting(|| json!({})),
+    default,
+    prepare_create,
+    prepare_update: |new, old| carry(new, old, "spec"),
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[
+        Column::NAME,
+        Column::AGE,
+        Column::text("SignerName", "/spec/signerName", "Who is asked to sign.").or(NONE),
+        Column::text("Requestor", "/spec/username", "Who asks."),
+        Column::shown("RequestedDuration", duration, "How long the certificate is wanted for."),
+        Column::shown("Condition", condition, "Whether it was approved and issued."),
+    ],
+    selectable: &[Selectable::text("spec.signerName", "/spec/signerName")],
+    ..Kind::DATA
+};
+
+fn default(obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    if is_zero(spec.get("usages")) {
+        set(spec, "usages", json!(["digital signature", "key encipherment"]));
+    }
+}
+
+fn prepare_create(cx: &Context, obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    for field in ["uid", "groups", "extra"] {
+        remove(spec, field);
+    }
+    set(spec, "username", cx.user.as_str());
+}
+
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    spec.child("request").require(errs);
+    let usages = spec.child("usages");
+    let mut seen = HashSet::new();
+    for usage in usages.items() {
+        usage.one_of(USAGES, errs);
+        if !seen.insert(usage.text()) {
+            errs.duplicate(&usage);
         }
     }
-
-    fn prepare_create(&self, cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        set(obj, "status", json!({}));
-        let Some(spec) = ensure(obj, "spec") else { return };
-        for field in ["uid", "groups", "extra"] {
-            remove(spec, field);
-        }
-        set(spec, "username", cx.user.as_str());
+    signer_name(&spec.child("signerName"), errs);
+    let seconds = spec.child("expirationSeconds");
+    if seconds.i64().is_some_and(|s| s < MIN_SECONDS) {
+        errs.invalid(&seconds, format!("may not specify a duration less than {MIN_SECONDS} seconds (10 minutes)"));
     }
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "spec");
-        carry(new, old, "status");
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        spec.child("request").require(&mut errs);
-        let usages = spec.child("usages");
-        let mut seen = HashSet::new();
-        for usage in usages.items() {
-            usage.one_of(USAGES, &mut errs);
-            if !seen.insert(usage.text()) {
-                errs.duplicate(&usage);
-            }
-        }
-        signer_name(&spec.child("signerName"), &mut errs);
-        let seconds = spec.child("expirationSeconds");
-        if seconds.i64().is_some_and(|s| s < MIN_SECONDS) {
-            errs.invalid(&seconds, format!("may not specify a duration less than {MIN_SECONDS} seconds (10 minutes)"));
-        }
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let wanted = match int(obj, "/spec/expirationSeconds") {
-            Some(seconds) => HumanDuration(SignedDuration::from_secs(seconds)).to_string(),
-            None => NONE.to_owned(),
-        };
-        let signer = match text(obj, "/spec/signerName") {
-            "" => NONE,
-            signer => signer,
-        };
-        vec![
-            name(obj),
-            age(obj, now),
-            signer.into(),
-            text(obj, "/spec/username").into(),
-            wanted.into(),
-            condition(obj).into(),
-        ]
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["spec.signerName"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![("spec.signerName", text(obj, "/spec/signerName").into())]
-    }
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    immutable(&At::root(new).child("spec"), old.get("spec"), errs);
 }
 
 /// Checks the name of a signer: `domain/path`.
@@ -168,16 +134,24 @@ fn condition(obj: &Value) -> String {
     out
 }
 
+fn duration(obj: &Value) -> String {
+    match int(obj, "/spec/expirationSeconds") {
+        Some(seconds) => HumanDuration(SignedDuration::from_secs(seconds)).to_string(),
+        None => NONE.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::Strategy;
     use crate::kinds::checking::{check, check_cells, context};
 
     #[test]
     fn fields() {
-        check(&CertificateSigningRequest, json!({"spec": {"request": "eA==", "signerName": "a.io/b"}}), &[]);
+        check(&CERTIFICATE_SIGNING_REQUEST, json!({"spec": {"request": "eA==", "signerName": "a.io/b"}}), &[]);
         check(
-            &CertificateSigningRequest,
+            &CERTIFICATE_SIGNING_REQUEST,
             json!({"spec": {"signerName": "x", "usages": ["y"], "expirationSeconds": 5}}).clone(),
             &[
                 "spec.request: Required value",
@@ -194,14 +168,14 @@ mod tests {
     #[test]
     fn the_requester_is_who_asks() {
         let mut obj = json!({"spec": {"username": "root", "groups": ["system:masters"]}});
-        CertificateSigningRequest.prepare_create(&context(), &mut obj);
+        CERTIFICATE_SIGNING_REQUEST.prepare_create(&context(), &mut obj);
         assert_eq!(obj["spec"], json!({"username": "tester"}));
     }
 
     #[test]
     fn cells() {
         check_cells(
-            &CertificateSigningRequest,
+            &CERTIFICATE_SIGNING_REQUEST,
             &json!({"metadata": {"name": "c"}, "spec": {"signerName": "a.io/b", "username": "u", "expirationSeconds": 3600},
                 "status": {"conditions": [{"type": "Approved"}], "certificate": "eA=="}}),
             &["c", "<unknown>", "a.io/b", "u", "60m", "Approved,Issued"],

@@ -1,65 +1,48 @@
 //! PodCertificateRequest.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::certificate_signing_request::signer_name;
 use crate::field::{At, Errors};
+use crate::kinds::column::Selectable;
 use crate::kinds::common::checks;
-use crate::kinds::common::generation::{carry, drop_status};
 use crate::kinds::common::metadata::immutable;
-use crate::kinds::common::values::{fill, text, within};
-use crate::kinds::{Context, Strategy};
-
-/// The behaviour of PodCertificateRequests.
-pub struct PodCertificateRequest;
+use crate::kinds::common::values::{fill, within};
+use crate::kinds::kind::Kind;
 
 const REQUIRED: &[&str] = &["podName", "podUID", "serviceAccountName", "serviceAccountUID", "nodeName", "nodeUID"];
+
 const MIN_SECONDS: i64 = 3600;
 const MAX_SECONDS: i64 = 91 * 24 * 3600;
 
-impl Strategy for PodCertificateRequest {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", |spec| fill(spec, "maxExpirationSeconds", 86400));
-    }
+/// The behaviour of PodCertificateRequests.
+pub static POD_CERTIFICATE_REQUEST: Kind = Kind {
+    default,
+    validate,
+    validate_update: Some(validate_update),
+    selectable: &[
+        Selectable::text("spec.signerName", "/spec/signerName"),
+        Selectable::text("spec.podName", "/spec/podName"),
+        Selectable::text("spec.nodeName", "/spec/nodeName"),
+    ],
+    ..Kind::STATUS
+};
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-    }
+fn default(obj: &mut Value) {
+    within(obj, "spec", |spec| fill(spec, "maxExpirationSeconds", 86400));
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "status");
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    signer_name(&spec.child("signerName"), errs);
+    for field in REQUIRED {
+        spec.child(*field).require(errs);
     }
+    checks::in_range(&spec.child("maxExpirationSeconds"), MIN_SECONDS, MAX_SECONDS, errs);
+}
 
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        signer_name(&spec.child("signerName"), &mut errs);
-        for field in REQUIRED {
-            spec.child(*field).require(&mut errs);
-        }
-        checks::in_range(&spec.child("maxExpirationSeconds"), MIN_SECONDS, MAX_SECONDS, &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
-        errs
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["spec.signerName", "spec.podName", "spec.nodeName"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![
-            ("spec.signerName", text(obj, "/spec/signerName").into()),
-            ("spec.podName", text(obj, "/spec/podName").into()),
-            ("spec.nodeName", text(obj, "/spec/nodeName").into()),
-        ]
-    }
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    immutable(&At::root(new).child("spec"), old.get("spec"), errs);
 }
 
 #[cfg(test)]
@@ -73,11 +56,11 @@ mod tests {
     fn fields() {
         let spec = json!({"signerName": "a.io/b", "podName": "p", "podUID": "1", "serviceAccountName": "s", "serviceAccountUID": "2",
             "nodeName": "n", "nodeUID": "3"});
-        check(&PodCertificateRequest, json!({"spec": spec}), &[]);
+        check(&POD_CERTIFICATE_REQUEST, json!({"spec": spec}), &[]);
         let mut short = spec;
         short["maxExpirationSeconds"] = json!(60);
         check(
-            &PodCertificateRequest,
+            &POD_CERTIFICATE_REQUEST,
             json!({"spec": short}),
             &["spec.maxExpirationSeconds: Invalid value: 60: must be between 3600 and 7862400, inclusive"],
         );

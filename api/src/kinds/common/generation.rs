@@ -2,28 +2,20 @@
 
 use serde_json::{Map, Value};
 
-/// Removes what a client may not set on create.
-pub fn drop_status(obj: &mut Value) {
-    if let Some(map) = obj.as_object_mut() {
-        map.remove("status");
-    }
-}
+use super::values::{int, same};
 
 /// Sets `metadata.generation` to 1, the generation of every new object that counts them.
 pub fn start(obj: &mut Value) {
     set(obj, 1);
 }
 
-/// Puts the old object's status into the new one (main resource update).
-pub fn keep_status(new: &mut Value, old: &Value) {
-    carry(new, old, "status");
-}
-
-/// Raises `metadata.generation` by one when anything but metadata and status differs, and keeps it otherwise. A client's own
-/// value never matters.
-pub fn advance(new: &mut Value, old: &Value) {
-    let changed = desired(new).ne(desired(old));
-    let current = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+/// Raises `metadata.generation` by one when anything but metadata and status differs, or one of these fields of metadata, and
+/// keeps it otherwise. A client's own value never matters.
+pub fn advance(new: &mut Value, old: &Value, counted: &[&str]) {
+    let (now, before) = (new.get("metadata").unwrap_or(&Value::Null), old.get("metadata").unwrap_or(&Value::Null));
+    let changed = desired(new, old).any(|field| !same(new.get(field), old.get(field)))
+        || counted.iter().any(|field| !same(now.get(field), before.get(field)));
+    let current = int(before, "/generation").unwrap_or(0);
     set(new, if changed { current.saturating_add(1) } else { current });
 }
 
@@ -38,13 +30,8 @@ pub fn keep_all_but_status(new: &mut Value, old: &Value) {
 /// Keeps everything of `old` but metadata and status: what most kinds do on the status subresource, where labels and
 /// annotations may change too.
 pub fn keep_desired(new: &mut Value, old: &Value) {
-    const FROM_REQUEST: &[&str] = &["apiVersion", "kind", "metadata", "status"];
-    let mut fields: Vec<String> = Vec::new();
-    for obj in [&*new, old] {
-        fields.extend(obj.as_object().into_iter().flatten().map(|(k, _)| k.clone()));
-    }
-    for field in fields.iter().filter(|f| !FROM_REQUEST.contains(&f.as_str())) {
-        carry(new, old, field);
+    for field in desired(new, old).map(str::to_owned).collect::<Vec<_>>() {
+        carry(new, old, &field);
     }
 }
 
@@ -88,13 +75,11 @@ pub fn set(obj: &mut Value, generation: i64) {
     }
 }
 
-/// The fields that say what is wanted, in name order.
-fn desired(obj: &Value) -> impl Iterator<Item = (&String, &Value)> {
+/// Names of the fields of either object that say what is wanted.
+fn desired<'a>(new: &'a Value, old: &'a Value) -> impl Iterator<Item = &'a str> {
     const NOT_DESIRED: &[&str] = &["apiVersion", "kind", "metadata", "status"];
-    let mut fields: Vec<_> =
-        obj.as_object().into_iter().flatten().filter(|(k, _)| !NOT_DESIRED.contains(&k.as_str())).collect();
-    fields.sort_by_key(|(k, _)| *k);
-    fields.into_iter()
+    let names = [new, old].into_iter().filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str);
+    names.filter(|name| !NOT_DESIRED.contains(name))
 }
 
 #[cfg(test)]
@@ -106,14 +91,14 @@ mod tests {
     fn generation_counts_changes_of_the_desired_state_only() {
         let old = json!({"metadata": {"generation": 4}, "spec": {"a": 1}, "status": {"x": 1}});
         let mut new = json!({"metadata": {"generation": 9, "labels": {"l": "1"}}, "spec": {"a": 1}});
-        keep_status(&mut new, &old);
-        advance(&mut new, &old);
+        carry(&mut new, &old, "status");
+        advance(&mut new, &old, &[]);
         assert_eq!(
             new,
             json!({"metadata": {"generation": 4, "labels": {"l": "1"}}, "spec": {"a": 1}, "status": {"x": 1}})
         );
         let mut new = json!({"metadata": {}, "spec": {"a": 2}});
-        advance(&mut new, &old);
+        advance(&mut new, &old, &[]);
         assert_eq!(new["metadata"]["generation"], 5);
     }
 

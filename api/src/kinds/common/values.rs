@@ -86,6 +86,20 @@ pub fn int(obj: &Value, pointer: &str) -> Option<i64> {
     obj.pointer(pointer).and_then(Value::as_i64)
 }
 
+/// Returns how many items or entries there are at a JSON pointer; 0 when there is none.
+pub fn len(obj: &Value, pointer: &str) -> usize {
+    match obj.pointer(pointer) {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(fields)) => fields.len(),
+        _ => 0,
+    }
+}
+
+/// Finds a condition of a status by its type.
+pub fn condition<'a>(obj: &'a Value, kind: &str) -> Option<&'a Value> {
+    list(obj, "/status/conditions").iter().find(|condition| text(condition, "/type") == kind)
+}
+
 /// Says whether there is `true` at a JSON pointer.
 pub fn is_true(obj: &Value, pointer: &str) -> bool {
     obj.pointer(pointer).and_then(Value::as_bool).unwrap_or(false)

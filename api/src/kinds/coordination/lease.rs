@@ -1,52 +1,34 @@
 //! Lease (`pkg/apis/coordination/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
+use crate::kinds::column::Column;
 use crate::kinds::common::checks;
-use crate::kinds::common::values::text;
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
 
 /// The behaviour of Leases.
-pub struct Lease;
+pub static LEASE: Kind = Kind {
+    validate,
+    columns: &[Column::NAME, Column::text("Holder", "/spec/holderIdentity", "Who holds the lease."), Column::AGE],
+    create_on_update: true,
+    unconditional_update: false,
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Holder", "string", "Who holds the lease."), Column::AGE];
-
-impl Strategy for Lease {
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        checks::positive(&spec.child("leaseDurationSeconds"), &mut errs);
-        spec.child("leaseTransitions").non_negative(&mut errs);
-        let (strategy, preferred) = (spec.child("strategy"), spec.child("preferredHolder"));
-        if preferred.exists() && strategy.is_empty() {
-            errs.forbidden(&preferred, "may only be specified if `strategy` is defined");
-        }
-        if let Some(value) = strategy.str()
-            && !["OldestEmulationVersion"].contains(&value)
-            && !value.contains('/')
-        {
-            errs.not_supported(&strategy, &["OldestEmulationVersion"]);
-        }
-        errs
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    checks::positive(&spec.child("leaseDurationSeconds"), errs);
+    spec.child("leaseTransitions").non_negative(errs);
+    let (strategy, preferred) = (spec.child("strategy"), spec.child("preferredHolder"));
+    if preferred.exists() && strategy.is_empty() {
+        errs.forbidden(&preferred, "may only be specified if `strategy` is defined");
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), text(obj, "/spec/holderIdentity").into(), age(obj, now)]
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
-    }
-
-    fn allow_unconditional_update(&self) -> bool {
-        false
+    if let Some(value) = strategy.str()
+        && !["OldestEmulationVersion"].contains(&value)
+        && !value.contains('/')
+    {
+        errs.not_supported(&strategy, &["OldestEmulationVersion"]);
     }
 }
 
@@ -59,9 +41,9 @@ mod tests {
 
     #[test]
     fn numbers() {
-        check(&Lease, json!({"spec": {"leaseDurationSeconds": 15, "leaseTransitions": 0}}), &[]);
+        check(&LEASE, json!({"spec": {"leaseDurationSeconds": 15, "leaseTransitions": 0}}), &[]);
         check(
-            &Lease,
+            &LEASE,
             json!({"spec": {"leaseDurationSeconds": 0, "leaseTransitions": -1}}),
             &[
                 "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0",
@@ -69,7 +51,7 @@ mod tests {
             ],
         );
         check_cells(
-            &Lease,
+            &LEASE,
             &json!({"metadata": {"name": "l"}, "spec": {"holderIdentity": "h"}}),
             &["l", "h", "<unknown>"],
         );

@@ -3,20 +3,16 @@
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::strategy::Strategy;
+use crate::kinds::kind::Kind;
 
 /// The strategy of Binding.
-pub struct Binding;
+pub static BINDING: Kind = Kind { validate, ..Kind::DATA };
 
-impl Strategy for Binding {
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let target = At::root(obj).child("target");
-        let kind = target.child("kind");
-        if !["", "Node"].contains(&kind.text()) {
-            errs.not_supported(&kind, &["Node", "<empty>"]);
-        }
-        target.child("name").require(&mut errs);
-        errs
+fn validate(obj: &Value, errs: &mut Errors) {
+    let target = At::root(obj).child("target");
+    let kind = target.child("kind");
+    if !["", "Node"].contains(&kind.text()) {
+        errs.not_supported(&kind, &["Node", "<empty>"]);
     }
+    target.child("name").require(errs);
 }

@@ -1,37 +1,36 @@
 //! ComponentStatus: computed, never stored.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::kinds::column::Column;
 use crate::kinds::common::values::{list, text};
-use crate::kinds::printing::name;
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
 
 /// The behaviour of ComponentStatuses.
-pub struct ComponentStatus;
+pub static COMPONENT_STATUS: Kind = Kind {
+    columns: &[
+        Column::NAME,
+        Column::picked("Status", status, "Whether the component is healthy."),
+        Column::new("Message", "string", |obj, _| part(obj, "/message").into(), "What the component says."),
+        Column::new("Error", "string", |obj, _| part(obj, "/error").into(), "What went wrong when asking it."),
+    ],
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Status", "string", "Whether the component is healthy."),
-    Column::new("Message", "string", "What the component says."),
-    Column::new("Error", "string", "What went wrong when asking it."),
-];
+fn healthy(obj: &Value) -> Option<&Value> {
+    list(obj, "/conditions").iter().find(|c| text(c, "/type") == "Healthy")
+}
 
-impl Strategy for ComponentStatus {
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+fn status(obj: &Value) -> &'static str {
+    match healthy(obj).map(|c| text(c, "/status")) {
+        Some("True") => "Healthy",
+        Some(_) => "Unhealthy",
+        None => "Unknown",
     }
+}
 
-    fn cells(&self, obj: &Value, _now: Timestamp) -> Vec<Value> {
-        let healthy = list(obj, "/conditions").iter().find(|c| text(c, "/type") == "Healthy");
-        let status = match healthy.map(|c| text(c, "/status")) {
-            Some("True") => "Healthy",
-            Some(_) => "Unhealthy",
-            None => "Unknown",
-        };
-        let part = |pointer: &str| healthy.map_or("", |c| text(c, pointer));
-        vec![name(obj), status.into(), part("/message").into(), part("/error").into()]
-    }
+fn part<'a>(obj: &'a Value, pointer: &str) -> &'a str {
+    healthy(obj).map_or("", |c| text(c, pointer))
 }
 
 #[cfg(test)]
@@ -44,7 +43,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &ComponentStatus,
+            &COMPONENT_STATUS,
             &json!({"metadata": {"name": "s"}, "conditions": [{"type": "Healthy", "status": "True", "message": "ok"}]}),
             &["s", "Healthy", "ok", ""],
         );

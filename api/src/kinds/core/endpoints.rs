@@ -1,66 +1,53 @@
 //! Endpoints (`pkg/apis/core/validation: ValidateEndpoints @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
+use crate::kinds::column::Column;
 use crate::kinds::common::cells::shortened;
 use crate::kinds::common::network;
 use crate::kinds::common::values::{each, fill_zero, int, list, text};
-use crate::kinds::printing::{NONE, age, name};
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::NONE;
 use crate::names;
 
 /// The behaviour of Endpoints.
-pub struct Endpoints;
+pub static ENDPOINTS: Kind = Kind {
+    default,
+    validate,
+    columns: &[Column::NAME, Column::shown("Endpoints", endpoints, "Addresses and ports that are ready."), Column::AGE],
+    create_on_update: true,
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] =
-    &[Column::NAME, Column::new("Endpoints", "string", "Addresses and ports that are ready."), Column::AGE];
+fn default(obj: &mut Value) {
+    each(obj, "subsets", |subset| each(subset, "ports", |port| fill_zero(port, "protocol", "TCP")));
+}
 
-impl Strategy for Endpoints {
-    fn default(&self, obj: &mut Value) {
-        each(obj, "subsets", |subset| each(subset, "ports", |port| fill_zero(port, "protocol", "TCP")));
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        for subset in At::root(obj).child("subsets").items() {
-            let (ready, unready, ports) =
-                (subset.child("addresses"), subset.child("notReadyAddresses"), subset.child("ports"));
-            if ready.is_empty() && unready.is_empty() {
-                errs.required_because(&subset, "must specify `addresses` or `notReadyAddresses`");
+fn validate(obj: &Value, errs: &mut Errors) {
+    for subset in At::root(obj).child("subsets").items() {
+        let (ready, unready, ports) =
+            (subset.child("addresses"), subset.child("notReadyAddresses"), subset.child("ports"));
+        if ready.is_empty() && unready.is_empty() {
+            errs.required_because(&subset, "must specify `addresses` or `notReadyAddresses`");
+        }
+        for address in ready.items().chain(unready.items()) {
+            validate_address(&address, errs);
+        }
+        for port in ports.items() {
+            let name = port.child("name");
+            if !name.is_empty() {
+                name.check(names::is_dns1123_label, errs);
+            } else if ports.len() > 1 {
+                errs.required(&name);
             }
-            for address in ready.items().chain(unready.items()) {
-                validate_address(&address, &mut errs);
-            }
-            for port in ports.items() {
-                let name = port.child("name");
-                if !name.is_empty() {
-                    name.check(names::is_dns1123_label, &mut errs);
-                } else if ports.len() > 1 {
-                    errs.required(&name);
-                }
-                network::port(&port.child("port"), &mut errs);
-                network::protocol(&port.child("protocol"), &mut errs);
-                let app = port.child("appProtocol");
-                if app.exists() {
-                    app.check(names::is_qualified_name, &mut errs);
-                }
+            network::port(&port.child("port"), errs);
+            network::protocol(&port.child("protocol"), errs);
+            let app = port.child("appProtocol");
+            if app.exists() {
+                app.check(names::is_qualified_name, errs);
             }
         }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), endpoints(obj).into(), age(obj, now)]
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
     }
 }
 
@@ -107,9 +94,9 @@ mod tests {
 
     #[test]
     fn subsets() {
-        check(&Endpoints, json!({"subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}), &[]);
+        check(&ENDPOINTS, json!({"subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]}), &[]);
         check(
-            &Endpoints,
+            &ENDPOINTS,
             json!({"subsets": [{"ports": [{"port": 0}]}, {"addresses": [{"ip": "127.0.0.1"}]}]}),
             &[
                 "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
@@ -123,10 +110,10 @@ mod tests {
     fn cells_show_three_endpoints() {
         let addresses: Vec<Value> = (1..=5).map(|i| json!({"ip": format!("10.0.0.{i}")})).collect();
         check_cells(
-            &Endpoints,
+            &ENDPOINTS,
             &json!({"metadata": {"name": "a"}, "subsets": [{"addresses": addresses, "ports": [{"port": 80}]}]}),
             &["a", "10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 2 more...", "<unknown>"],
         );
-        check_cells(&Endpoints, &json!({"metadata": {"name": "a"}}), &["a", "<none>", "<unknown>"]);
+        check_cells(&ENDPOINTS, &json!({"metadata": {"name": "a"}}), &["a", "<none>", "<unknown>"]);
     }
 }

@@ -2,64 +2,46 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::field::{At, Errors};
-use crate::kinds::common::cells::created_at;
+use crate::kinds::column::Column;
 use crate::kinds::common::resources::{self, quantity};
 use crate::kinds::common::values::{each, ensure, text};
-use crate::kinds::printing::name;
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
 use crate::names;
 use crate::quantity::Quantity;
 
-/// The behaviour of LimitRanges.
-pub struct LimitRange;
-
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Created At", "date", "Time of creation.")];
 const AMOUNTS: &[&str] = &["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"];
 
-impl Strategy for LimitRange {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = obj.get_mut("spec") else { return };
-        each(spec, "limits", |limit| {
-            if text(limit, "/type") != "Container" {
-                return;
-            }
-            for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
-                copy_missing(limit, from, to);
-            }
-        });
-    }
+/// The behaviour of LimitRanges.
+pub static LIMIT_RANGE: Kind =
+    Kind { default, validate, columns: &[Column::NAME, Column::CREATED], create_on_update: true, ..Kind::DATA };
 
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let mut seen = HashSet::new();
-        for limit in At::root(obj).child("spec").child("limits").items() {
-            let kind = limit.child("type");
-            kind.check(names::is_qualified_name, &mut errs);
-            if !kind.text().contains('/') && !["Pod", "Container", "PersistentVolumeClaim"].contains(&kind.text()) {
-                errs.invalid_value(&kind, kind.text(), "must be a standard limit type or fully qualified");
-            }
-            if !seen.insert(kind.text()) {
-                errs.duplicate(&kind);
-            }
-            item(&limit, kind.text(), &mut errs);
+fn default(obj: &mut Value) {
+    let Some(spec) = obj.get_mut("spec") else { return };
+    each(spec, "limits", |limit| {
+        if text(limit, "/type") != "Container" {
+            return;
         }
-        errs
-    }
+        for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+            copy_missing(limit, from, to);
+        }
+    });
+}
 
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, _now: Timestamp) -> Vec<Value> {
-        vec![name(obj), created_at(obj)]
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
+fn validate(obj: &Value, errs: &mut Errors) {
+    let mut seen = HashSet::new();
+    for limit in At::root(obj).child("spec").child("limits").items() {
+        let kind = limit.child("type");
+        kind.check(names::is_qualified_name, errs);
+        if !kind.text().contains('/') && !["Pod", "Container", "PersistentVolumeClaim"].contains(&kind.text()) {
+            errs.invalid_value(&kind, kind.text(), "must be a standard limit type or fully qualified");
+        }
+        if !seen.insert(kind.text()) {
+            errs.duplicate(&kind);
+        }
+        item(&limit, kind.text(), errs);
     }
 }
 
@@ -140,7 +122,7 @@ mod tests {
     fn containers_get_defaults_from_the_bounds() {
         assert_eq!(
             defaulted(
-                &LimitRange,
+                &LIMIT_RANGE,
                 json!({"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}, "min": {"memory": "1Mi"}}]}})
             ),
             json!({"spec": {"limits": [{
@@ -153,7 +135,7 @@ mod tests {
     #[test]
     fn bounds_are_in_order() {
         check(
-            &LimitRange,
+            &LIMIT_RANGE,
             json!({"spec": {"limits": [{"type": "Pod", "max": {"cpu": "1"}, "min": {"cpu": "2"}, "default": {"cpu": "1"}}]}}),
             &[
                 "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
@@ -162,7 +144,7 @@ mod tests {
             ],
         );
         check(
-            &LimitRange,
+            &LIMIT_RANGE,
             json!({"spec": {"limits": [{"type": "Foo"}, {"type": "Foo"}]}}),
             &[
                 "spec.limits[0].type: Invalid value: \"Foo\": must be a standard limit type or fully qualified",

@@ -1,136 +1,107 @@
 //! Node (`pkg/apis/core/validation: ValidateNode @ v1.36`).
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::field::{At, Errors, Path};
-use crate::kinds::common::cells::text_or;
+use crate::kinds::column::{Column, Selectable};
 use crate::kinds::common::generation::carry;
 use crate::kinds::common::values::{is_true, is_zero, list, same, set, text, within};
 use crate::kinds::common::{network, resources};
-use crate::kinds::printing::{NONE, UNKNOWN, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::{NONE, UNKNOWN};
 use crate::{meta, names};
-
-/// The behaviour of Nodes.
-pub struct Node;
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
 const ROLE_LABEL: &str = "kubernetes.io/role";
 /// Fields of the spec that an update may change.
 const MUTABLE: &[&str] = &["unschedulable", "taints", "configSource", "podCIDR", "podCIDRs", "providerID"];
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Status", "string", "Whether the node is ready and schedulable."),
-    Column::new("Roles", "string", "Roles the node has by its labels."),
-    Column::AGE,
-    Column::new("Version", "string", "Version of the kubelet."),
-    Column::wide("Internal-IP", "string", "Address inside the cluster."),
-    Column::wide("External-IP", "string", "Address outside the cluster."),
-    Column::wide("OS-Image", "string", "Operating system."),
-    Column::wide("Kernel-Version", "string", "Version of the kernel."),
-    Column::wide("Container-Runtime", "string", "Container runtime and its version."),
-];
+/// The behaviour of Nodes.
+pub static NODE: Kind = Kind {
+    default,
+    // The kubelet registers its node with a status.
+    prepare_update: |new, old| carry(new, old, "status"),
+    validate,
+    validate_update: Some(validate_update),
+    validate_status,
+    columns: &[
+        Column::NAME,
+        Column::shown("Status", status, "Whether the node is ready and schedulable."),
+        Column::shown("Roles", roles, "Roles the node has by its labels."),
+        Column::AGE,
+        Column::text("Version", "/status/nodeInfo/kubeletVersion", "Version of the kubelet."),
+        Column::picked("Internal-IP", |obj| address(obj, "InternalIP"), "Address inside the cluster.").wide(),
+        Column::picked("External-IP", |obj| address(obj, "ExternalIP"), "Address outside the cluster.").wide(),
+        Column::text("OS-Image", "/status/nodeInfo/osImage", "Operating system.").or(UNKNOWN).wide(),
+        Column::text("Kernel-Version", "/status/nodeInfo/kernelVersion", "Version of the kernel.").or(UNKNOWN).wide(),
+        Column::text(
+            "Container-Runtime",
+            "/status/nodeInfo/containerRuntimeVersion",
+            "Container runtime and its version.",
+        )
+        .or(UNKNOWN)
+        .wide(),
+    ],
+    selectable: &[Selectable::flag("spec.unschedulable", "/spec/unschedulable")],
+    ..Kind::DATA
+};
 
-impl Strategy for Node {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", |spec| {
-            if !is_zero(spec.get("podCIDR")) && is_zero(spec.get("podCIDRs")) {
-                let only = json!([text(spec, "/podCIDR")]);
-                set(spec, "podCIDRs", only);
-            } else if let Some(first) = list(spec, "/podCIDRs").first().cloned() {
-                set(spec, "podCIDR", first);
-            }
-        });
-        within(obj, "status", |status| {
-            if is_zero(status.get("allocatable"))
-                && let Some(capacity) = status.get("capacity").filter(|c| !is_zero(Some(c))).cloned()
-            {
-                set(status, "allocatable", capacity);
-            }
-        });
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "status");
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        amounts(&root.child("status"), &mut errs);
-        let spec = root.child("spec");
-        let cidrs = spec.child("podCIDRs");
-        for cidr in cidrs.items() {
-            cidr.check(network::cidr, &mut errs);
+fn default(obj: &mut Value) {
+    within(obj, "spec", |spec| {
+        if !is_zero(spec.get("podCIDR")) && is_zero(spec.get("podCIDRs")) {
+            let only = json!([text(spec, "/podCIDR")]);
+            set(spec, "podCIDRs", only);
+        } else if let Some(first) = list(spec, "/podCIDRs").first().cloned() {
+            set(spec, "podCIDR", first);
         }
-        let families: Vec<_> = cidrs.items().filter_map(|c| network::family(c.text())).collect();
-        if families.len() > 1 && (families.len() > 2 || families.first() == families.last()) {
-            errs.invalid(&cidrs, "may specify no more than one CIDR for each IP family");
+    });
+    within(obj, "status", |status| {
+        if is_zero(status.get("allocatable"))
+            && let Some(capacity) = status.get("capacity").filter(|c| !is_zero(Some(c))).cloned()
+        {
+            set(status, "allocatable", capacity);
         }
-        taints(&spec.child("taints"), &mut errs);
-        errs
-    }
+    });
+}
 
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let spec = At::root(new).child("spec");
-        let null = Value::Null;
-        let stored = old.get("spec").unwrap_or(&null);
-        if !is_zero(stored.get("podCIDRs")) && !same(spec.child("podCIDRs").value, stored.get("podCIDRs")) {
-            errs.forbidden(&spec.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
-        }
-        if !is_zero(stored.get("providerID")) && spec.child("providerID").text() != text(stored, "/providerID") {
-            errs.forbidden(
-                &spec.child("providerID"),
-                "node updates may not change providerID except from \"\" to valid",
-            );
-        }
-        if !same(Some(&fixed(spec.value)), Some(&fixed(Some(stored)))) {
-            errs.forbidden(
-                &Path::new(""),
-                "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
-            );
-        }
-        errs
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    amounts(&root.child("status"), errs);
+    let spec = root.child("spec");
+    let cidrs = spec.child("podCIDRs");
+    for cidr in cidrs.items() {
+        cidr.check(network::cidr, errs);
     }
+    let families: Vec<_> = cidrs.items().filter_map(|c| network::family(c.text())).collect();
+    if families.len() > 1 && (families.len() > 2 || families.first() == families.last()) {
+        errs.invalid(&cidrs, "may specify no more than one CIDR for each IP family");
+    }
+    taints(&spec.child("taints"), errs);
+}
 
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        amounts(&At::root(new).child("status"), &mut errs);
-        errs
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, errs);
+    let spec = At::root(new).child("spec");
+    let null = Value::Null;
+    let stored = old.get("spec").unwrap_or(&null);
+    if !is_zero(stored.get("podCIDRs")) && !same(spec.child("podCIDRs").value, stored.get("podCIDRs")) {
+        errs.forbidden(&spec.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
     }
+    if !is_zero(stored.get("providerID")) && spec.child("providerID").text() != text(stored, "/providerID") {
+        errs.forbidden(&spec.child("providerID"), "node updates may not change providerID except from \"\" to valid");
+    }
+    if !same(Some(&fixed(spec.value)), Some(&fixed(Some(stored)))) {
+        errs.forbidden(
+            &Path::new(""),
+            "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
+        );
+    }
+}
 
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![
-            name(obj),
-            status(obj).into(),
-            roles(obj).into(),
-            age(obj, now),
-            text(obj, "/status/nodeInfo/kubeletVersion").into(),
-            address(obj, "InternalIP").into(),
-            address(obj, "ExternalIP").into(),
-            text_or(obj, "/status/nodeInfo/osImage", UNKNOWN),
-            text_or(obj, "/status/nodeInfo/kernelVersion", UNKNOWN),
-            text_or(obj, "/status/nodeInfo/containerRuntimeVersion", UNKNOWN),
-        ]
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["spec.unschedulable"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![("spec.unschedulable", if is_true(obj, "/spec/unschedulable") { "true" } else { "false" }.into())]
-    }
+fn validate_status(new: &Value, _old: &Value, errs: &mut Errors) {
+    amounts(&At::root(new).child("status"), errs);
 }
 
 fn amounts(status: &At<'_>, errs: &mut Errors) {
@@ -212,7 +183,7 @@ mod tests {
     #[test]
     fn allocatable_is_capacity_unless_told() {
         assert_eq!(
-            defaulted(&Node, json!({"spec": {"podCIDR": "10.0.0.0/24"}, "status": {"capacity": {"cpu": "1"}}})),
+            defaulted(&NODE, json!({"spec": {"podCIDR": "10.0.0.0/24"}, "status": {"capacity": {"cpu": "1"}}})),
             json!({
                 "spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24"]},
                 "status": {"capacity": {"cpu": "1"}, "allocatable": {"cpu": "1"}},
@@ -223,7 +194,7 @@ mod tests {
     #[test]
     fn taints_and_addresses() {
         check(
-            &Node,
+            &NODE,
             json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "a"}, {"effect": "NoSchedule", "key": "a"}, {"effect": "X"}]}}),
             &[
                 "spec.taints[1]: Duplicate value: {\"effect\":\"NoSchedule\",\"key\":\"a\"}: taints must be unique by key and effect pair",
@@ -232,7 +203,7 @@ mod tests {
             ],
         );
         check_update(
-            &Node,
+            &NODE,
             json!({"spec": {"podCIDR": "10.0.0.0/24"}}),
             json!({"spec": {"podCIDR": "10.0.1.0/24", "externalID": "x"}}),
             &[
@@ -245,7 +216,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &Node,
+            &NODE,
             &json!({
                 "metadata": {"name": "n", "labels": {"node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/a": ""}},
                 "spec": {"unschedulable": true},

@@ -1,20 +1,14 @@
 //! PersistentVolume (`pkg/apis/core/validation: ValidatePersistentVolume @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::volumes::{self, access_modes, class};
+use super::volumes::{self, access_modes, class, phase};
 use crate::field::{At, Errors};
-use crate::kinds::common::cells::text_or;
-use crate::kinds::common::generation::{carry, drop_status};
+use crate::kinds::column::Column;
 use crate::kinds::common::resources;
 use crate::kinds::common::values::{ensure, fill, fill_zero, is_unset, same, set, text};
-use crate::kinds::printing::{UNSET, age, name};
-use crate::kinds::{Column, Context, Strategy};
-use crate::meta;
-
-/// The behaviour of PersistentVolumes.
-pub struct PersistentVolume;
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::UNSET;
 
 /// The fields of a spec that name the storage itself.
 const SOURCES: &[&str] = &[
@@ -42,118 +36,90 @@ const SOURCES: &[&str] = &[
     "vsphereVolume",
 ];
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Capacity", "string", "Size of the volume."),
-    Column::new("Access Modes", "string", "Ways the volume can be mounted."),
-    Column::new("Reclaim Policy", "string", "What happens when the claim is gone."),
-    Column::new("Status", "string", "Phase of the volume's life."),
-    Column::new("Claim", "string", "Claim the volume is bound to."),
-    Column::new("StorageClass", "string", "Class the volume belongs to."),
-    Column::new("VolumeAttributesClass", "string", "Class of changeable attributes."),
-    Column::new("Reason", "string", "Why the volume is in its phase."),
-    Column::AGE,
-    Column::wide("VolumeMode", "string", "Filesystem or Block."),
-];
-
-impl Strategy for PersistentVolume {
-    fn default(&self, obj: &mut Value) {
-        if let Some(spec) = ensure(obj, "spec") {
-            fill_zero(spec, "persistentVolumeReclaimPolicy", "Retain");
-            fill(spec, "volumeMode", "Filesystem");
-            if let Some(host) = spec.get_mut("hostPath").filter(|h| h.is_object()) {
-                fill(host, "type", "");
-            }
-            if let Some(claim) = spec.get_mut("claimRef").filter(|c| c.is_object()) {
-                fill_zero(claim, "kind", "PersistentVolumeClaim");
-                fill_zero(claim, "apiVersion", "v1");
-            }
-        }
-        if let Some(status) = ensure(obj, "status") {
-            fill_zero(status, "phase", "Pending");
-        }
-    }
-
-    fn prepare_create(&self, cx: &Context, obj: &mut Value) {
-        drop_status(obj);
+/// The behaviour of PersistentVolumes.
+pub static PERSISTENT_VOLUME: Kind = Kind {
+    default,
+    prepare_create: |cx, obj| {
         set(obj, "status", json!({"phase": "Pending", "lastPhaseTransitionTime": crate::time::format(cx.now)}));
-    }
+    },
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[
+        Column::NAME,
+        Column::text("Capacity", "/spec/capacity/storage", "Size of the volume."),
+        Column::shown("Access Modes", |obj| access_modes(obj, "/spec/accessModes"), "Ways the volume can be mounted."),
+        Column::text("Reclaim Policy", "/spec/persistentVolumeReclaimPolicy", "What happens when the claim is gone."),
+        Column::picked("Status", phase, "Phase of the volume's life."),
+        Column::shown("Claim", claim, "Claim the volume is bound to."),
+        Column::picked("StorageClass", class, "Class the volume belongs to."),
+        Column::text("VolumeAttributesClass", "/spec/volumeAttributesClassName", "Class of changeable attributes.")
+            .or(UNSET),
+        Column::text("Reason", "/status/reason", "Why the volume is in its phase."),
+        Column::AGE,
+        Column::text("VolumeMode", "/spec/volumeMode", "Filesystem or Block.").or(UNSET).wide(),
+    ],
+    ..Kind::STATUS
+};
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "status");
+fn default(obj: &mut Value) {
+    if let Some(spec) = ensure(obj, "spec") {
+        fill_zero(spec, "persistentVolumeReclaimPolicy", "Retain");
+        fill(spec, "volumeMode", "Filesystem");
+        if let Some(host) = spec.get_mut("hostPath").filter(|h| h.is_object()) {
+            fill(host, "type", "");
+        }
+        if let Some(claim) = spec.get_mut("claimRef").filter(|c| c.is_object()) {
+            fill_zero(claim, "kind", "PersistentVolumeClaim");
+            fill_zero(claim, "apiVersion", "v1");
+        }
     }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        volumes::validate_access_modes(&spec, &mut errs);
-        let capacity = spec.child("capacity");
-        if capacity.is_empty() {
-            errs.required(&capacity);
-        }
-        if capacity.object().is_none_or(|c| !c.contains_key("storage") || c.len() > 1) {
-            errs.not_supported(&capacity, &["storage"]);
-        }
-        for (_, amount) in capacity.entries() {
-            volumes::positive(&amount, &mut errs);
-        }
-        spec.child("persistentVolumeReclaimPolicy").one_of(&["Delete", "Recycle", "Retain"], &mut errs);
-        let named: Vec<At<'_>> = SOURCES.iter().map(|s| spec.child(*s)).filter(At::exists).collect();
-        for extra in named.iter().skip(1) {
-            errs.forbidden(extra, "may not specify more than 1 volume type");
-        }
-        if named.is_empty() {
-            errs.required_because(&spec, "must specify a volume type");
-        }
-        source(&spec, &mut errs);
-        spec.child("volumeMode").one_of(&["Block", "Filesystem"], &mut errs);
-        errs
+    if let Some(status) = ensure(obj, "status") {
+        fill_zero(status, "phase", "Pending");
     }
+}
 
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let spec = At::root(new).child("spec");
-        let stored = old.get("spec").unwrap_or(&Value::Null);
-        if SOURCES.iter().any(|s| !same(spec.child(*s).value, stored.get(s))) {
-            errs.forbidden(
-                &spec.child("persistentvolumesource"),
-                "spec.persistentvolumesource is immutable after creation",
-            );
-        }
-        let mode = spec.child("volumeMode");
-        if !same(mode.value, stored.get("volumeMode")) {
-            errs.invalid(&mode, "field is immutable");
-        }
-        let affinity = spec.child("nodeAffinity");
-        if !is_unset(stored.get("nodeAffinity")) && !same(affinity.value, stored.get("nodeAffinity")) {
-            errs.invalid(&affinity, "field is immutable");
-        }
-        errs
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    volumes::validate_access_modes(&spec, errs);
+    let capacity = spec.child("capacity");
+    if capacity.is_empty() {
+        errs.required(&capacity);
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+    if capacity.object().is_none_or(|c| !c.contains_key("storage") || c.len() > 1) {
+        errs.not_supported(&capacity, &["storage"]);
     }
+    for (_, amount) in capacity.entries() {
+        volumes::positive(&amount, errs);
+    }
+    spec.child("persistentVolumeReclaimPolicy").one_of(&["Delete", "Recycle", "Retain"], errs);
+    let named: Vec<At<'_>> = SOURCES.iter().map(|s| spec.child(*s)).filter(At::exists).collect();
+    for extra in named.iter().skip(1) {
+        errs.forbidden(extra, "may not specify more than 1 volume type");
+    }
+    if named.is_empty() {
+        errs.required_because(&spec, "must specify a volume type");
+    }
+    source(&spec, errs);
+    spec.child("volumeMode").one_of(&["Block", "Filesystem"], errs);
+}
 
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let claim = match text(obj, "/spec/claimRef/name") {
-            "" => String::new(),
-            claim => format!("{}/{claim}", text(obj, "/spec/claimRef/namespace")),
-        };
-        let phase = if meta::is_being_deleted(obj) { "Terminating" } else { text(obj, "/status/phase") };
-        vec![
-            name(obj),
-            text(obj, "/spec/capacity/storage").into(),
-            access_modes(obj, "/spec/accessModes").into(),
-            text(obj, "/spec/persistentVolumeReclaimPolicy").into(),
-            phase.into(),
-            claim.into(),
-            class(obj).into(),
-            text_or(obj, "/spec/volumeAttributesClassName", UNSET),
-            text(obj, "/status/reason").into(),
-            age(obj, now),
-            text_or(obj, "/spec/volumeMode", UNSET),
-        ]
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, errs);
+    let spec = At::root(new).child("spec");
+    let stored = old.get("spec").unwrap_or(&Value::Null);
+    if SOURCES.iter().any(|s| !same(spec.child(*s).value, stored.get(s))) {
+        errs.forbidden(
+            &spec.child("persistentvolumesource"),
+            "spec.persistentvolumesource is immutable after creation",
+        );
+    }
+    let mode = spec.child("volumeMode");
+    if !same(mode.value, stored.get("volumeMode")) {
+        errs.invalid(&mode, "field is immutable");
+    }
+    let affinity = spec.child("nodeAffinity");
+    if !is_unset(stored.get("nodeAffinity")) && !same(affinity.value, stored.get("nodeAffinity")) {
+        errs.invalid(&affinity, "field is immutable");
     }
 }
 
@@ -196,6 +162,13 @@ fn source(spec: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn claim(obj: &Value) -> String {
+    match text(obj, "/spec/claimRef/name") {
+        "" => String::new(),
+        claim => format!("{}/{claim}", text(obj, "/spec/claimRef/namespace")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,9 +180,9 @@ mod tests {
 
     #[test]
     fn a_volume_has_size_modes_and_one_source() {
-        check(&PersistentVolume, volume(), &[]);
+        check(&PERSISTENT_VOLUME, volume(), &[]);
         check(
-            &PersistentVolume,
+            &PERSISTENT_VOLUME,
             json!({"spec": {}}),
             &[
                 "spec.accessModes: Required value",
@@ -221,7 +194,7 @@ mod tests {
         let mut new = volume();
         new["spec"]["hostPath"]["path"] = json!("/y");
         check_update(
-            &PersistentVolume,
+            &PERSISTENT_VOLUME,
             volume(),
             new,
             &["spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation"],
@@ -234,7 +207,7 @@ mod tests {
         obj["status"] = json!({"phase": "Bound"});
         obj["spec"]["claimRef"] = json!({"namespace": "ns", "name": "c"});
         check_cells(
-            &PersistentVolume,
+            &PERSISTENT_VOLUME,
             &obj,
             &["v", "1Gi", "RWO", "", "Bound", "ns/c", "", "<unset>", "", "<unknown>", "<unset>"],
         );

@@ -1,113 +1,90 @@
 //! PersistentVolumeClaim (`pkg/apis/core/validation: ValidatePersistentVolumeClaim @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::volumes::{self, access_modes, class};
+use super::volumes::{self, access_modes, class, phase};
 use crate::field::{At, Errors};
-use crate::kinds::common::cells::text_or;
-use crate::kinds::common::generation::carry;
+use crate::kinds::column::Column;
 use crate::kinds::common::resources::quantity;
 use crate::kinds::common::selector;
 use crate::kinds::common::values::{ensure, fill, fill_zero, is_zero, remove, same, set, text, within};
-use crate::kinds::printing::{UNSET, age, name};
-use crate::kinds::{Column, Context, Strategy};
-use crate::{meta, names};
+use crate::kinds::kind::{Kind, Status};
+use crate::kinds::printing::UNSET;
+use crate::names;
 
 /// The behaviour of PersistentVolumeClaims.
-pub struct PersistentVolumeClaim;
+pub static PERSISTENT_VOLUME_CLAIM: Kind = Kind {
+    status: Status::Starting(|| json!({"phase": "Pending"})),
+    default,
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[
+        Column::NAME,
+        Column::picked("Status", phase, "Phase of the claim's life."),
+        Column::text("Volume", "/spec/volumeName", "Volume the claim is bound to."),
+        Column::new(
+            "Capacity",
+            "string",
+            |obj, _| if_bound(obj, text(obj, "/status/capacity/storage")),
+            "Size of the bound volume.",
+        ),
+        Column::new(
+            "Access Modes",
+            "string",
+            |obj, _| if_bound(obj, access_modes(obj, "/status/accessModes")),
+            "Ways the volume can be mounted.",
+        ),
+        Column::picked("StorageClass", class, "Class the claim asks for."),
+        Column::text("VolumeAttributesClass", "/spec/volumeAttributesClassName", "Class of changeable attributes.")
+            .or(UNSET),
+        Column::AGE,
+        Column::text("VolumeMode", "/spec/volumeMode", "Filesystem or Block.").or(UNSET).wide(),
+    ],
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Status", "string", "Phase of the claim's life."),
-    Column::new("Volume", "string", "Volume the claim is bound to."),
-    Column::new("Capacity", "string", "Size of the bound volume."),
-    Column::new("Access Modes", "string", "Ways the volume can be mounted."),
-    Column::new("StorageClass", "string", "Class the claim asks for."),
-    Column::new("VolumeAttributesClass", "string", "Class of changeable attributes."),
-    Column::AGE,
-    Column::wide("VolumeMode", "string", "Filesystem or Block."),
-];
-
-impl Strategy for PersistentVolumeClaim {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", |spec| {
-            fill(spec, "volumeMode", "Filesystem");
-            let source = spec.get("dataSource").filter(|s| !is_zero(Some(s))).cloned();
-            match source {
-                Some(source) => fill(spec, "dataSourceRef", source),
-                None => mirror_reference(spec),
-            }
-        });
-        if let Some(status) = ensure(obj, "status") {
-            fill_zero(status, "phase", "Pending");
+fn default(obj: &mut Value) {
+    within(obj, "spec", |spec| {
+        fill(spec, "volumeMode", "Filesystem");
+        let source = spec.get("dataSource").filter(|s| !is_zero(Some(s))).cloned();
+        match source {
+            Some(source) => fill(spec, "dataSourceRef", source),
+            None => mirror_reference(spec),
         }
+    });
+    if let Some(status) = ensure(obj, "status") {
+        fill_zero(status, "phase", "Pending");
     }
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        set(obj, "status", json!({"phase": "Pending"}));
+fn validate(obj: &Value, errs: &mut Errors) {
+    validate_spec(&At::root(obj).child("spec"), errs);
+}
+
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, errs);
+    let spec = At::root(new).child("spec");
+    let stored = At::root(old).child("spec");
+    let bound = text(old, "/status/phase") == "Bound";
+    if !same(Some(&fixed(&spec)), Some(&fixed(&stored))) {
+        errs.forbidden(
+            &spec,
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+        );
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "status");
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        validate_spec(&At::root(obj).child("spec"), &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let spec = At::root(new).child("spec");
-        let stored = At::root(old).child("spec");
-        let bound = text(old, "/status/phase") == "Bound";
-        if !same(Some(&fixed(&spec)), Some(&fixed(&stored))) {
+    let (now, before) = (quantity(&size_of(&spec)), quantity(&size_of(&stored)));
+    if now != before {
+        if !bound {
             errs.forbidden(
                 &spec,
                 "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
             );
+        } else if now < before {
+            errs.forbidden(
+                &spec.child("resources").child("requests").child("storage"),
+                "field can not be less than status.capacity",
+            );
         }
-        let (now, before) = (quantity(&size_of(&spec)), quantity(&size_of(&stored)));
-        if now != before {
-            if !bound {
-                errs.forbidden(
-                    &spec,
-                    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
-                );
-            } else if now < before {
-                errs.forbidden(
-                    &spec.child("resources").child("requests").child("storage"),
-                    "field can not be less than status.capacity",
-                );
-            }
-        }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let phase = if meta::is_being_deleted(obj) { "Terminating" } else { text(obj, "/status/phase") };
-        let volume = text(obj, "/spec/volumeName");
-        let (capacity, modes) = match volume {
-            "" => ("", String::new()),
-            _ => (text(obj, "/status/capacity/storage"), access_modes(obj, "/status/accessModes")),
-        };
-        vec![
-            name(obj),
-            phase.into(),
-            volume.into(),
-            capacity.into(),
-            modes.into(),
-            class(obj).into(),
-            text_or(obj, "/spec/volumeAttributesClassName", UNSET),
-            age(obj, now),
-            text_or(obj, "/spec/volumeMode", UNSET),
-        ]
     }
 }
 
@@ -174,6 +151,11 @@ fn fixed(spec: &At<'_>) -> Value {
     fixed
 }
 
+/// What is only told of a claim that has a volume.
+fn if_bound(obj: &Value, told: impl Into<Value>) -> Value {
+    if text(obj, "/spec/volumeName").is_empty() { "".into() } else { told.into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +167,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let obj = defaulted(&PersistentVolumeClaim, claim("1Gi"));
+        let obj = defaulted(&PERSISTENT_VOLUME_CLAIM, claim("1Gi"));
         assert_eq!(
             (obj["spec"]["volumeMode"].clone(), obj["status"]["phase"].clone()),
             (json!("Filesystem"), json!("Pending"))
@@ -194,9 +176,9 @@ mod tests {
 
     #[test]
     fn a_claim_has_size_and_modes() {
-        check(&PersistentVolumeClaim, claim("1Gi"), &[]);
+        check(&PERSISTENT_VOLUME_CLAIM, claim("1Gi"), &[]);
         check(
-            &PersistentVolumeClaim,
+            &PERSISTENT_VOLUME_CLAIM,
             json!({"spec": {"accessModes": ["X"]}}),
             &[
                 "spec.accessModes: Unsupported value: \"X\": supported values: \"ReadOnlyMany\", \"ReadWriteMany\", \"ReadWriteOnce\", \"ReadWriteOncePod\"",
@@ -204,7 +186,7 @@ mod tests {
             ],
         );
         check_update(
-            &PersistentVolumeClaim,
+            &PERSISTENT_VOLUME_CLAIM,
             claim("1Gi"),
             claim("2Gi"),
             &[
@@ -213,7 +195,7 @@ mod tests {
         );
         let mut bound = claim("1Gi");
         bound["status"] = json!({"phase": "Bound"});
-        check_update(&PersistentVolumeClaim, bound, claim("2Gi"), &[]);
+        check_update(&PERSISTENT_VOLUME_CLAIM, bound, claim("2Gi"), &[]);
     }
 
     #[test]
@@ -223,7 +205,7 @@ mod tests {
         obj["status"] =
             json!({"phase": "Bound", "capacity": {"storage": "2Gi"}, "accessModes": ["ReadOnlyMany", "ReadWriteOnce"]});
         check_cells(
-            &PersistentVolumeClaim,
+            &PERSISTENT_VOLUME_CLAIM,
             &obj,
             &["c", "Bound", "v", "2Gi", "RWO,ROX", "", "<unset>", "<unknown>", "<unset>"],
         );

@@ -1,17 +1,12 @@
 //! ResourceQuota (`pkg/apis/core/validation: ValidateResourceQuota @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{carry, drop_status};
+use crate::kinds::column::Column;
 use crate::kinds::common::resources;
 use crate::kinds::common::values::same;
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
-
-/// The behaviour of ResourceQuotas.
-pub struct ResourceQuota;
+use crate::kinds::kind::Kind;
 
 const SCOPES: &[&str] = &[
     "BestEffort",
@@ -22,76 +17,51 @@ const SCOPES: &[&str] = &[
     "Terminating",
     "VolumeAttributesClass",
 ];
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Request", "string", "Used and allowed amounts of what objects request."),
-    Column::new("Limit", "string", "Used and allowed amounts of limits."),
-    Column::AGE,
-];
 
-impl Strategy for ResourceQuota {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-    }
+/// The behaviour of ResourceQuotas.
+pub static RESOURCE_QUOTA: Kind = Kind {
+    validate,
+    validate_update: Some(validate_update),
+    validate_status,
+    columns: &[
+        Column::NAME,
+        Column::shown("Request", |obj| amounts_of(obj, false), "Used and allowed amounts of what objects request."),
+        Column::shown("Limit", |obj| amounts_of(obj, true), "Used and allowed amounts of limits."),
+        Column::AGE,
+    ],
+    ..Kind::STATUS
+};
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "status");
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        amounts(&spec.child("hard"), &mut errs);
-        let mut terminating = 0;
-        for scope in spec.child("scopes").items() {
-            if !SCOPES.contains(&scope.text()) {
-                errs.invalid(&scope, "unsupported scope");
-            }
-            terminating += usize::from(["Terminating", "NotTerminating"].contains(&scope.text()));
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    amounts(&spec.child("hard"), errs);
+    let mut terminating = 0;
+    for scope in spec.child("scopes").items() {
+        if !SCOPES.contains(&scope.text()) {
+            errs.invalid(&scope, "unsupported scope");
         }
-        if terminating > 1 {
-            errs.invalid(&spec.child("scopes"), "conflicting scopes");
-        }
-        for expression in spec.child("scopeSelector").child("matchExpressions").items() {
-            selector(&expression, &mut errs);
-        }
-        errs
+        terminating += usize::from(["Terminating", "NotTerminating"].contains(&scope.text()));
     }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let scopes = At::root(new).child("spec").child("scopes");
-        if !same(scopes.value, old.pointer("/spec/scopes")) {
-            errs.invalid(&scopes, "field is immutable");
-        }
-        errs
+    if terminating > 1 {
+        errs.invalid(&spec.child("scopes"), "conflicting scopes");
     }
-
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let status = At::root(new).child("status");
-        for field in ["hard", "used"] {
-            amounts(&status.child(field), &mut errs);
-        }
-        errs
+    for expression in spec.child("scopeSelector").child("matchExpressions").items() {
+        selector(&expression, errs);
     }
+}
 
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    validate(new, errs);
+    let scopes = At::root(new).child("spec").child("scopes");
+    if !same(scopes.value, old.pointer("/spec/scopes")) {
+        errs.invalid(&scopes, "field is immutable");
     }
+}
 
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let status = At::root(obj).child("status");
-        let (mut requests, mut limits) = (Vec::new(), Vec::new());
-        let mut hard: Vec<_> = status.child("hard").entries().collect();
-        hard.sort_by_key(|(k, _)| *k);
-        for (resource, allowed) in hard {
-            let used = status.child("used").key(resource);
-            let used = if used.is_empty() { "0" } else { used.text() };
-            let line = format!("{resource}: {used}/{}", allowed.text());
-            if resource.starts_with("limits") { limits.push(line) } else { requests.push(line) }
-        }
-        vec![name(obj), requests.join(", ").into(), limits.join(", ").into(), age(obj, now)]
+fn validate_status(new: &Value, _old: &Value, errs: &mut Errors) {
+    let status = At::root(new).child("status");
+    for field in ["hard", "used"] {
+        amounts(&status.child(field), errs);
     }
 }
 
@@ -122,6 +92,18 @@ fn selector(at: &At<'_>, errs: &mut Errors) {
     }
 }
 
+/// Used and allowed amounts, either of limits or of everything else.
+fn amounts_of(obj: &Value, limits: bool) -> String {
+    let status = At::root(obj).child("status");
+    let mut hard: Vec<_> = status.child("hard").entries().filter(|(k, _)| k.starts_with("limits") == limits).collect();
+    hard.sort_by_key(|(k, _)| *k);
+    let lines = hard.into_iter().map(|(resource, allowed)| {
+        let used = status.child("used").key(resource);
+        format!("{resource}: {}/{}", if used.is_empty() { "0" } else { used.text() }, allowed.text())
+    });
+    lines.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -131,9 +113,9 @@ mod tests {
 
     #[test]
     fn amounts_and_scopes() {
-        check(&ResourceQuota, json!({"spec": {"hard": {"pods": "10"}, "scopes": ["BestEffort"]}}), &[]);
+        check(&RESOURCE_QUOTA, json!({"spec": {"hard": {"pods": "10"}, "scopes": ["BestEffort"]}}), &[]);
         check(
-            &ResourceQuota,
+            &RESOURCE_QUOTA,
             json!({"spec": {"hard": {"pods": "-1"}, "scopes": ["X"]}}),
             &[
                 "spec.hard[pods]: Invalid value: \"-1\": must be greater than or equal to 0",
@@ -141,7 +123,7 @@ mod tests {
             ],
         );
         check_update(
-            &ResourceQuota,
+            &RESOURCE_QUOTA,
             json!({"spec": {}}),
             json!({"spec": {"scopes": ["BestEffort"]}}),
             &["spec.scopes: Invalid value: [\"BestEffort\"]: field is immutable"],
@@ -151,7 +133,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &ResourceQuota,
+            &RESOURCE_QUOTA,
             &json!({"metadata": {"name": "q"}, "status": {"hard": {"pods": "10", "cpu": "1", "limits.cpu": "2"}, "used": {"pods": "3"}}}),
             &["q", "cpu: 0/1, pods: 3/10", "limits.cpu: 0/2", "<unknown>"],
         );

@@ -1,74 +1,54 @@
 //! Secret (`pkg/apis/core/validation: ValidateSecret @ v1.36`).
 
-use std::borrow::Cow;
-
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::data;
 use crate::field::{At, Errors};
+use crate::kinds::column::{Column, Selectable};
 use crate::kinds::common::metadata::immutable;
 use crate::kinds::common::values::{fill_zero, remove, text};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
 use crate::names;
+use base64::Engine as _;
 
 /// The behaviour of Secrets.
-pub struct Secret;
+pub static SECRET: Kind = Kind {
+    default,
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[
+        Column::NAME,
+        Column::text("Type", "/type", "What the secret is used for."),
+        Column::new("Data", "string", |obj, _| At::root(obj).child("data").len().into(), "Number of keys."),
+        Column::AGE,
+    ],
+    selectable: &[Selectable::text("type", "/type")],
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Type", "string", "What the secret is used for."),
-    Column::new("Data", "string", "Number of keys."),
-    Column::AGE,
-];
+fn default(obj: &mut Value) {
+    merge_string_data(obj);
+    fill_zero(obj, "type", "Opaque");
+}
 
-impl Strategy for Secret {
-    fn default(&self, obj: &mut Value) {
-        merge_string_data(obj);
-        fill_zero(obj, "type", "Opaque");
+fn validate(obj: &Value, errs: &mut Errors) {
+    let at = At::root(obj).child("data");
+    let mut size = 0_usize;
+    for (key, value) in at.entries() {
+        errs.invalid_each(&value.path, key, names::is_config_map_key(key));
+        size = size.saturating_add(data::decoded_len(value.text()));
     }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let at = At::root(obj).child("data");
-        let mut size = 0_usize;
-        for (key, value) in at.entries() {
-            errs.invalid_each(&value.path, key, names::is_config_map_key(key));
-            size = size.saturating_add(data::decoded_len(value.text()));
-        }
-        if size > data::MAX_BYTES {
-            errs.too_long(&at, data::MAX_BYTES);
-        }
-        keys_of_type(obj, &at, &mut errs);
-        errs
+    if size > data::MAX_BYTES {
+        errs.too_long(&at, data::MAX_BYTES);
     }
+    keys_of_type(obj, &at, errs);
+}
 
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        immutable(&At::root(new).child("type"), old.get("type"), &mut errs);
-        data::immutable(new, old, &["data"], &mut errs);
-        errs.extend(self.validate(new));
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), text(obj, "/type").into(), At::root(obj).child("data").len().into(), age(obj, now)]
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["type"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![("type", text(obj, "/type").into())]
-    }
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    immutable(&At::root(new).child("type"), old.get("type"), errs);
+    data::immutable(new, old, &["data"], errs);
+    validate(new, errs);
 }
 
 /// Writes `stringData` into `data`, over what is there, and forgets it.
@@ -139,28 +119,28 @@ mod tests {
     #[test]
     fn string_data_become_data() {
         assert_eq!(
-            defaulted(&Secret, json!({"data": {"a": "eA==", "b": "eA=="}, "stringData": {"a": "hello"}})),
+            defaulted(&SECRET, json!({"data": {"a": "eA==", "b": "eA=="}, "stringData": {"a": "hello"}})),
             json!({"data": {"a": "aGVsbG8=", "b": "eA=="}, "type": "Opaque"})
         );
     }
 
     #[test]
     fn types_demand_keys() {
-        check(&Secret, json!({"type": "anything", "data": {}}), &[]);
+        check(&SECRET, json!({"type": "anything", "data": {}}), &[]);
         check(
-            &Secret,
+            &SECRET,
             json!({"type": "kubernetes.io/tls", "data": {"tls.crt": ""}}),
             &["data[tls.key]: Required value"],
         );
         check(
-            &Secret,
+            &SECRET,
             json!({"type": "kubernetes.io/basic-auth"}),
             &["data[username]: Required value", "data[password]: Required value"],
         );
-        check(&Secret, json!({"type": "kubernetes.io/dockercfg"}), &["data[.dockercfg]: Required value"]);
-        check(&Secret, json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30="}}), &[]);
+        check(&SECRET, json!({"type": "kubernetes.io/dockercfg"}), &["data[.dockercfg]: Required value"]);
+        check(&SECRET, json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30="}}), &[]);
         check(
-            &Secret,
+            &SECRET,
             json!({"type": "kubernetes.io/service-account-token"}),
             &["metadata.annotations[kubernetes.io/service-account.name]: Required value"],
         );
@@ -169,13 +149,13 @@ mod tests {
     #[test]
     fn type_and_immutable_data_stay() {
         check_update(
-            &Secret,
+            &SECRET,
             json!({"type": "a/b", "data": {}}),
             json!({"data": {}}),
             &["type: Invalid value: \"Opaque\": field is immutable"],
         );
         check_update(
-            &Secret,
+            &SECRET,
             json!({"data": {"a": "eA=="}, "immutable": true}),
             json!({"data": {}, "immutable": true}),
             &["data: Forbidden: field is immutable when `immutable` is set"],
@@ -185,7 +165,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &Secret,
+            &SECRET,
             &json!({"metadata": {"name": "a"}, "type": "Opaque", "data": {"x": ""}}),
             &["a", "Opaque", "1", "<unknown>"],
         );

@@ -1,132 +1,94 @@
 //! Service: defaults, what an update keeps, columns. Validation is in [`super::service_validation`]; addresses and node
 //! ports are allocated by the API server.
 
-use std::borrow::Cow;
-
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::service_validation;
-use crate::field::Errors;
-use crate::kinds::common::generation::{carry, drop_status};
+use crate::kinds::column::{Column, Selectable};
+use crate::kinds::common::generation::carry;
 use crate::kinds::common::network::family;
 use crate::kinds::common::values::{
     each, ensure, fill, fill_zero, is_unset, is_zero, list, remove, same, set, text, within,
 };
-use crate::kinds::printing::{NONE, age, labels, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::{Kind, Status};
+use crate::kinds::printing::NONE;
+use crate::kinds::strategy::Context;
 use crate::names;
 
 /// The behaviour of Services.
-pub struct Service;
+pub static SERVICE: Kind = Kind {
+    status: Status::Starting(|| json!({"loadBalancer": {}})),
+    default,
+    prepare_create,
+    prepare_update,
+    validate: service_validation::validate,
+    validate_update: Some(service_validation::validate_update),
+    validate_status: |new, _, errs| service_validation::validate_status(new, errs),
+    columns: &[
+        Column::NAME,
+        Column::text("Type", "/spec/type", "How the service is exposed."),
+        Column::text("Cluster-IP", "/spec/clusterIPs/0", "Address inside the cluster.").or(NONE),
+        Column::shown("External-IP", external_ip, "Addresses outside the cluster."),
+        Column::shown("Port(s)", ports, "Ports and their node ports."),
+        Column::AGE,
+        Column::labels("Selector", "/spec/selector", "Labels of the pods behind the service.").wide(),
+    ],
+    selectable: &[Selectable::text("spec.clusterIP", "/spec/clusterIP"), Selectable::text("spec.type", "/spec/type")],
+    name: names::is_dns1035_label,
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Type", "string", "How the service is exposed."),
-    Column::new("Cluster-IP", "string", "Address inside the cluster."),
-    Column::new("External-IP", "string", "Addresses outside the cluster."),
-    Column::new("Port(s)", "string", "Ports and their node ports."),
-    Column::AGE,
-    Column::wide("Selector", "string", "Labels of the pods behind the service."),
-];
-
-impl Strategy for Service {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = ensure(obj, "spec") else { return };
-        fill_zero(spec, "sessionAffinity", "None");
-        if text(spec, "/sessionAffinity") == "None" {
-            remove(spec, "sessionAffinityConfig");
-        } else if text(spec, "/sessionAffinity") == "ClientIP"
-            && let Some(client) = ensure(spec, "sessionAffinityConfig").and_then(|c| ensure(c, "clientIP"))
+fn default(obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    fill_zero(spec, "sessionAffinity", "None");
+    if text(spec, "/sessionAffinity") == "None" {
+        remove(spec, "sessionAffinityConfig");
+    } else if text(spec, "/sessionAffinity") == "ClientIP"
+        && let Some(client) = ensure(spec, "sessionAffinityConfig").and_then(|c| ensure(c, "clientIP"))
+    {
+        fill(client, "timeoutSeconds", 10800);
+    }
+    fill_zero(spec, "type", "ClusterIP");
+    each(spec, "ports", |port| {
+        fill_zero(port, "protocol", "TCP");
+        if is_zero(port.get("targetPort"))
+            && let Some(number) = port.get("port").cloned()
         {
-            fill(client, "timeoutSeconds", 10800);
+            set(port, "targetPort", number);
         }
-        fill_zero(spec, "type", "ClusterIP");
-        each(spec, "ports", |port| {
-            fill_zero(port, "protocol", "TCP");
-            if is_zero(port.get("targetPort"))
-                && let Some(number) = port.get("port").cloned()
-            {
-                set(port, "targetPort", number);
-            }
-        });
-        if needs_external_policy(spec) {
-            fill_zero(spec, "externalTrafficPolicy", "Cluster");
+    });
+    if needs_external_policy(spec) {
+        fill_zero(spec, "externalTrafficPolicy", "Cluster");
+    }
+    if text(spec, "/type") != "ExternalName" {
+        fill(spec, "internalTrafficPolicy", "Cluster");
+    }
+    if text(spec, "/type") == "LoadBalancer" {
+        fill(spec, "allocateLoadBalancerNodePorts", true);
+        within(obj, "status", |s| within(s, "loadBalancer", |lb| each(lb, "ingress", default_ip_mode)));
+    }
+}
+
+fn prepare_create(_cx: &Context, obj: &mut Value) {
+    within(obj, "spec", |spec| {
+        if !is_zero(spec.get("clusterIP")) && is_zero(spec.get("clusterIPs")) {
+            let first = text(spec, "/clusterIP").to_owned();
+            set(spec, "clusterIPs", json!([first]));
         }
-        if text(spec, "/type") != "ExternalName" {
-            fill(spec, "internalTrafficPolicy", "Cluster");
-        }
-        if text(spec, "/type") == "LoadBalancer" {
-            fill(spec, "allocateLoadBalancerNodePorts", true);
-            within(obj, "status", |s| within(s, "loadBalancer", |lb| each(lb, "ingress", default_ip_mode)));
-        }
-    }
+        default_families(spec);
+    });
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        set(obj, "status", json!({"loadBalancer": {}}));
-        within(obj, "spec", |spec| {
-            if !is_zero(spec.get("clusterIP")) && is_zero(spec.get("clusterIPs")) {
-                let first = text(spec, "/clusterIP").to_owned();
-                set(spec, "clusterIPs", json!([first]));
-            }
-            default_families(spec);
-        });
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        carry(new, old, "status");
-        let stored = old.get("spec").unwrap_or(&Value::Null);
-        within(new, "spec", |spec| {
-            keep_addresses_in_step(spec, stored);
-            keep_allocated(spec, stored);
-            drop_what_the_type_forbids(spec, stored);
-            default_families(spec);
-        });
-        if text(new, "/spec/type") != "LoadBalancer" {
-            set(new, "status", without_load_balancer(new.get("status")));
-        }
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        service_validation::validate(obj)
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        service_validation::validate_update(new, old)
-    }
-
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
-        service_validation::validate_status(new)
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let cluster_ip = list(obj, "/spec/clusterIPs").first().and_then(Value::as_str).unwrap_or(NONE);
-        vec![
-            name(obj),
-            text(obj, "/spec/type").into(),
-            cluster_ip.into(),
-            external_ip(obj).into(),
-            ports(obj).into(),
-            age(obj, now),
-            labels(obj.pointer("/spec/selector").and_then(Value::as_object)).into(),
-        ]
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["spec.clusterIP", "spec.type"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![("spec.clusterIP", text(obj, "/spec/clusterIP").into()), ("spec.type", text(obj, "/spec/type").into())]
-    }
-
-    fn validate_name(&self, name: &str) -> Result<(), Vec<String>> {
-        names::is_dns1035_label(name)
+fn prepare_update(new: &mut Value, old: &Value) {
+    let stored = old.get("spec").unwrap_or(&Value::Null);
+    within(new, "spec", |spec| {
+        keep_addresses_in_step(spec, stored);
+        keep_allocated(spec, stored);
+        drop_what_the_type_forbids(spec, stored);
+        default_families(spec);
+    });
+    if text(new, "/spec/type") != "LoadBalancer" {
+        set(new, "status", without_load_balancer(new.get("status")));
     }
 }
 
@@ -290,23 +252,22 @@ fn without_load_balancer(status: Option<&Value>) -> Value {
     status
 }
 
+/// Addresses and host names of a load balancer.
+pub fn load_balancer_addresses(obj: &Value) -> Vec<&str> {
+    let all = list(obj, "/status/loadBalancer/ingress").iter();
+    all.map(|i| if text(i, "/ip").is_empty() { text(i, "/hostname") } else { text(i, "/ip") })
+        .filter(|address| !address.is_empty())
+        .collect()
+}
+
 fn external_ip(obj: &Value) -> String {
-    let join = |items: Vec<&str>| items.join(",");
-    let own: Vec<&str> = list(obj, "/spec/externalIPs").iter().filter_map(Value::as_str).collect();
-    match text(obj, "/spec/type") {
-        "ExternalName" => text(obj, "/spec/externalName").to_owned(),
-        "LoadBalancer" => {
-            let mut all: Vec<&str> = list(obj, "/status/loadBalancer/ingress")
-                .iter()
-                .map(|i| if text(i, "/ip").is_empty() { text(i, "/hostname") } else { text(i, "/ip") })
-                .filter(|a| !a.is_empty())
-                .collect();
-            all.extend(own);
-            if all.is_empty() { "<pending>".to_owned() } else { join(all) }
-        }
-        _ if own.is_empty() => NONE.to_owned(),
-        _ => join(own),
-    }
+    let own = list(obj, "/spec/externalIPs").iter().filter_map(Value::as_str);
+    let (shown, none): (Vec<&str>, _) = match text(obj, "/spec/type") {
+        "ExternalName" => return text(obj, "/spec/externalName").to_owned(),
+        "LoadBalancer" => (load_balancer_addresses(obj).into_iter().chain(own).collect(), "<pending>"),
+        _ => (own.collect(), NONE),
+    };
+    if shown.is_empty() { none.to_owned() } else { shown.join(",") }
 }
 
 fn ports(obj: &Value) -> String {
@@ -327,17 +288,18 @@ fn ports(obj: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::Strategy;
     use crate::kinds::checking::{check_cells, context, defaulted};
 
     fn created(obj: Value) -> Value {
-        let mut obj = defaulted(&Service, obj);
-        Service.prepare_create(&context(), &mut obj);
+        let mut obj = defaulted(&SERVICE, obj);
+        SERVICE.prepare_create(&context(), &mut obj);
         obj
     }
 
     fn updated(mut new: Value, old: &Value) -> Value {
-        Service.default(&mut new);
-        Service.prepare_update(&context(), &mut new, old);
+        SERVICE.default(&mut new);
+        SERVICE.prepare_update(&context(), &mut new, old);
         new
     }
 
@@ -401,13 +363,13 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &Service,
+            &SERVICE,
             &json!({"metadata": {"name": "a"}, "spec": {"type": "NodePort", "clusterIPs": ["10.0.0.1"], "selector": {"x": "y"},
                 "ports": [{"port": 80, "nodePort": 30000, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]}}),
             &["a", "NodePort", "10.0.0.1", "<none>", "80:30000/TCP,53/UDP", "<unknown>", "x=y"],
         );
         check_cells(
-            &Service,
+            &SERVICE,
             &json!({"metadata": {"name": "a"}, "spec": {"type": "LoadBalancer", "clusterIPs": ["10.0.0.1"]}}),
             &["a", "LoadBalancer", "10.0.0.1", "<pending>", "<none>", "<unknown>", "<none>"],
         );

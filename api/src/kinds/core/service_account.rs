@@ -1,34 +1,30 @@
 //! ServiceAccount.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::kinds::common::values::{each, list, text};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::column::Column;
+use crate::kinds::common::values::{each, text};
+use crate::kinds::kind::Kind;
+use crate::kinds::strategy::Context;
 
 /// The behaviour of ServiceAccounts.
-pub struct ServiceAccount;
+pub static SERVICE_ACCOUNT: Kind = Kind {
+    prepare_create,
+    prepare_update,
+    columns: &[
+        Column::NAME,
+        Column::len("Secrets", "/secrets", "Number of secrets that pods may use.").typed("string"),
+        Column::AGE,
+    ],
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] =
-    &[Column::NAME, Column::new("Secrets", "string", "Number of secrets that pods may use."), Column::AGE];
+fn prepare_create(_cx: &Context, obj: &mut Value) {
+    names_only(obj);
+}
 
-impl Strategy for ServiceAccount {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        names_only(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, _old: &Value) {
-        names_only(new);
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), list(obj, "/secrets").len().into(), age(obj, now)]
-    }
+fn prepare_update(new: &mut Value, _old: &Value) {
+    names_only(new);
 }
 
 /// References to secrets keep nothing but the name.
@@ -39,13 +35,14 @@ fn names_only(obj: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::Strategy;
     use crate::kinds::checking::{check_cells, context};
 
     #[test]
     fn secret_references_keep_the_name() {
         let mut obj = json!({"metadata": {"name": "a"}, "secrets": [{"name": "x", "namespace": "y"}]});
-        ServiceAccount.prepare_create(&context(), &mut obj);
+        SERVICE_ACCOUNT.prepare_create(&context(), &mut obj);
         assert_eq!(obj["secrets"], json!([{"name": "x"}]));
-        check_cells(&ServiceAccount, &obj, &["a", "1", "<unknown>"]);
+        check_cells(&SERVICE_ACCOUNT, &obj, &["a", "1", "<unknown>"]);
     }
 }

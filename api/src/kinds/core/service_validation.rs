@@ -15,41 +15,36 @@ const MAX_AFFINITY_SECONDS: i64 = 86400;
 const KUBELET_PORT: i64 = 10250;
 
 /// Finds everything wrong with a service.
-#[must_use]
-pub fn validate(obj: &Value) -> Errors {
-    let mut errs = Errors::new();
+pub fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     let Some(value) = spec.value else {
         errs.required(&spec);
-        return errs;
+        return;
     };
     let kind = text(value, "/type");
     if spec.child("ports").is_empty() && !is_headless(value) && kind != "ExternalName" {
         errs.required(&spec.child("ports"));
     }
-    of_type(&spec, value, kind, &mut errs);
-    ports(&spec, kind, &mut errs);
-    labels(&spec.child("selector"), &mut errs);
-    affinity(&spec, &mut errs);
-    addresses(&spec, kind, &mut errs);
+    of_type(&spec, value, kind, errs);
+    ports(&spec, kind, errs);
+    labels(&spec.child("selector"), errs);
+    affinity(&spec, errs);
+    addresses(&spec, kind, errs);
     for external in spec.child("externalIPs").items() {
-        external.check(network::ip, &mut errs);
-        network::no_special_ip(&external, &mut errs);
+        external.check(network::ip, errs);
+        network::no_special_ip(&external, errs);
     }
     let at = spec.child("type");
-    if at.require(&mut errs) {
-        at.one_of(&["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], &mut errs);
+    if at.require(errs) {
+        at.one_of(&["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], errs);
     }
-    duplicates(&spec, &mut errs);
-    load_balancer(&spec, kind, &mut errs);
-    traffic(&spec, value, &mut errs);
-    errs
+    duplicates(&spec, errs);
+    load_balancer(&spec, kind, errs);
+    traffic(&spec, value, errs);
 }
 
 /// Finds everything wrong with an update of a service.
-#[must_use]
-pub fn validate_update(new: &Value, old: &Value) -> Errors {
-    let mut errs = Errors::new();
+pub fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
     let spec = At::root(new).child("spec");
     let none = Value::Null;
     let (spec_new, spec_old) = (new.get("spec").unwrap_or(&none), old.get("spec").unwrap_or(&none));
@@ -67,23 +62,19 @@ pub fn validate_update(new: &Value, old: &Value) -> Errors {
         }
     }
     if text(spec_new, "/type") == "LoadBalancer" && text(spec_old, "/type") == "LoadBalancer" {
-        immutable(&spec.child("loadBalancerClass"), spec_old.get("loadBalancerClass"), &mut errs);
+        immutable(&spec.child("loadBalancerClass"), spec_old.get("loadBalancerClass"), errs);
     }
-    errs.extend(validate(new));
-    errs
+    validate(new, errs);
 }
 
 /// Finds everything wrong with the status of a service.
-#[must_use]
-pub fn validate_status(obj: &Value) -> Errors {
-    let mut errs = Errors::new();
+pub fn validate_status(obj: &Value, errs: &mut Errors) {
     let balancer = At::root(obj).child("status").child("loadBalancer");
     if text(obj, "/spec/type") != "LoadBalancer" && !balancer.child("ingress").is_empty() {
         errs.forbidden(&balancer.child("ingress"), "may only be used when `spec.type` is \"LoadBalancer\"");
-        return errs;
+        return;
     }
-    load_balancer_status(&balancer, &mut errs);
-    errs
+    load_balancer_status(&balancer, errs);
 }
 
 /// Checks the addresses and host names that a load balancer reports.
@@ -312,17 +303,17 @@ pub fn node_port_path(index: usize) -> Path {
 
 #[cfg(test)]
 mod tests {
-    use super::super::service::Service;
+    use super::super::service::SERVICE;
     use super::*;
     use crate::kinds::checking::{check, check_update};
 
     #[test]
     fn ports_of_a_service() {
-        check(&Service, json!({"spec": {"ports": [{"port": 80}]}}), &[]);
-        check(&Service, json!({"spec": {}}), &["spec.ports: Required value"]);
-        check(&Service, json!({"spec": {"clusterIP": "None"}}), &[]);
+        check(&SERVICE, json!({"spec": {"ports": [{"port": 80}]}}), &[]);
+        check(&SERVICE, json!({"spec": {}}), &["spec.ports: Required value"]);
+        check(&SERVICE, json!({"spec": {"clusterIP": "None"}}), &[]);
         check(
-            &Service,
+            &SERVICE,
             json!({"spec": {"ports": [{"port": 80}, {"port": 80}]}}),
             &[
                 "spec.ports[0].name: Required value",
@@ -331,7 +322,7 @@ mod tests {
             ],
         );
         check(
-            &Service,
+            &SERVICE,
             json!({"spec": {"ports": [{"port": 70000, "protocol": "X", "targetPort": "a", "nodePort": 30000}]}}),
             &[
                 "spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive",
@@ -343,17 +334,17 @@ mod tests {
 
     #[test]
     fn types_of_a_service() {
-        check(&Service, json!({"spec": {"type": "ExternalName", "externalName": "a.example."}}), &[]);
-        check(&Service, json!({"spec": {"type": "ExternalName"}}), &["spec.externalName: Required value"]);
+        check(&SERVICE, json!({"spec": {"type": "ExternalName", "externalName": "a.example."}}), &[]);
+        check(&SERVICE, json!({"spec": {"type": "ExternalName"}}), &["spec.externalName: Required value"]);
         check(
-            &Service,
+            &SERVICE,
             json!({"spec": {"type": "Foo", "ports": [{"port": 1}]}}),
             &[
                 "spec.type: Unsupported value: \"Foo\": supported values: \"ClusterIP\", \"ExternalName\", \"LoadBalancer\", \"NodePort\"",
             ],
         );
         check(
-            &Service,
+            &SERVICE,
             json!({"spec": {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 0}}, "ports": [{"port": 1}]}}),
             &[
                 "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400",
@@ -364,9 +355,9 @@ mod tests {
     #[test]
     fn the_address_stays() {
         let spec = |ip: &str| json!({"spec": {"clusterIP": ip, "clusterIPs": [ip], "ports": [{"port": 1}]}});
-        check_update(&Service, spec("10.0.0.1"), spec("10.0.0.1"), &[]);
+        check_update(&SERVICE, spec("10.0.0.1"), spec("10.0.0.1"), &[]);
         check_update(
-            &Service,
+            &SERVICE,
             spec("10.0.0.1"),
             spec("10.0.0.2"),
             &["spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set"],

@@ -48,3 +48,8 @@ pub fn access_modes(obj: &Value, pointer: &str) -> String {
 pub fn class(obj: &Value) -> &str {
     meta::annotation(obj, CLASS_ANNOTATION).unwrap_or_else(|| text(obj, "/spec/storageClassName"))
 }
+
+/// Phase of a volume or claim; `Terminating` when it is being deleted.
+pub fn phase(obj: &Value) -> &str {
+    if meta::is_being_deleted(obj) { "Terminating" } else { text(obj, "/status/phase") }
+}

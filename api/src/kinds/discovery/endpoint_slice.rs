@@ -3,98 +3,54 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
+use crate::kinds::column::Column;
 use crate::kinds::common::cells::shortened;
-use crate::kinds::common::generation::{advance, start};
-use crate::kinds::common::metadata::{immutable, labels};
+use crate::kinds::common::metadata::labels;
 use crate::kinds::common::network;
-use crate::kinds::common::values::{each, fill, list, same, text};
-use crate::kinds::printing::{UNSET, age, name};
-use crate::kinds::{Column, Context, Strategy};
-use crate::{meta, names};
-
-/// The behaviour of EndpointSlices.
-pub struct EndpointSlice;
+use crate::kinds::common::values::{each, fill, list, text};
+use crate::kinds::kind::{Generation, Kind};
+use crate::kinds::printing::UNSET;
+use crate::names;
 
 const MAX_ADDRESSES: usize = 100;
 const MAX_PORTS: usize = 20000;
 const MAX_ENDPOINTS: usize = 1000;
 const MAX_ZONE_HINTS: usize = 8;
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("AddressType", "string", "Kind of the addresses."),
-    Column::new("Ports", "string", "Ports of every endpoint."),
-    Column::new("Endpoints", "string", "Addresses of the endpoints."),
-    Column::AGE,
-];
+/// The behaviour of EndpointSlices.
+pub static ENDPOINT_SLICE: Kind = Kind {
+    generation: Generation::DesiredAnd("labels"),
+    default,
+    validate,
+    immutable: &["addressType"],
+    columns: &[
+        Column::NAME,
+        Column::text("AddressType", "/addressType", "Kind of the addresses."),
+        Column::shown("Ports", shown_ports, "Ports of every endpoint."),
+        Column::shown("Endpoints", shown_addresses, "Addresses of the endpoints."),
+        Column::AGE,
+    ],
+    ..Kind::DATA
+};
 
-impl Strategy for EndpointSlice {
-    fn default(&self, obj: &mut Value) {
-        each(obj, "ports", |port| {
-            fill(port, "name", "");
-            fill(port, "protocol", "TCP");
-        });
-    }
+fn default(obj: &mut Value) {
+    each(obj, "ports", |port| {
+        fill(port, "name", "");
+        fill(port, "protocol", "TCP");
+    });
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    let kind = root.child("addressType");
+    if kind.require(errs) {
+        kind.one_of(&["FQDN", "IPv4", "IPv6"], errs);
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-        let before = meta::generation(old);
-        let relabelled = !same(new.pointer("/metadata/labels"), old.pointer("/metadata/labels"));
-        if relabelled && meta::generation(new) == before {
-            meta::set_generation(new, before.saturating_add(1));
-        }
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        let kind = root.child("addressType");
-        if kind.require(&mut errs) {
-            kind.one_of(&["FQDN", "IPv4", "IPv6"], &mut errs);
-        }
-        endpoints(&root.child("endpoints"), kind.text(), &mut errs);
-        ports(&root.child("ports"), &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        immutable(&At::root(new).child("addressType"), old.get("addressType"), &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let port = |p: &Value| match p.get("port").and_then(Value::as_i64) {
-            Some(number) => number.to_string(),
-            None if text(p, "/name").is_empty() => "*".to_owned(),
-            None => text(p, "/name").to_owned(),
-        };
-        let ports: Vec<String> = list(obj, "/ports").iter().map(port).collect();
-        let addresses: Vec<String> = list(obj, "/endpoints")
-            .iter()
-            .flat_map(|e| list(e, "/addresses"))
-            .filter_map(|a| a.as_str().map(ToOwned::to_owned))
-            .collect();
-        vec![
-            name(obj),
-            text(obj, "/addressType").into(),
-            shortened(&ports, UNSET).into(),
-            shortened(&addresses, UNSET).into(),
-            age(obj, now),
-        ]
-    }
+    endpoints(&root.child("endpoints"), kind.text(), errs);
+    ports(&root.child("ports"), errs);
 }
 
 fn endpoints(all: &At<'_>, kind: &str, errs: &mut Errors) {
@@ -175,22 +131,37 @@ fn ports(all: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn shown_ports(obj: &Value) -> String {
+    let port = |p: &Value| match p.get("port").and_then(Value::as_i64) {
+        Some(number) => number.to_string(),
+        None if text(p, "/name").is_empty() => "*".to_owned(),
+        None => text(p, "/name").to_owned(),
+    };
+    shortened(&list(obj, "/ports").iter().map(port).collect::<Vec<_>>(), UNSET)
+}
+
+fn shown_addresses(obj: &Value) -> String {
+    let all = list(obj, "/endpoints").iter().flat_map(|e| list(e, "/addresses"));
+    shortened(&all.filter_map(|a| a.as_str().map(ToOwned::to_owned)).collect::<Vec<_>>(), UNSET)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::kinds::Strategy;
     use crate::kinds::checking::{check, check_cells, check_update, context};
 
     #[test]
     fn addresses_and_ports() {
         check(
-            &EndpointSlice,
+            &ENDPOINT_SLICE,
             json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]}),
             &[],
         );
         check(
-            &EndpointSlice,
+            &ENDPOINT_SLICE,
             json!({"addressType": "IPv4", "endpoints": [{"addresses": []}, {"addresses": ["::1"]}], "ports": [{}, {"protocol": "X"}]}),
             &[
                 "endpoints[0].addresses: Required value: must contain at least 1 address",
@@ -199,9 +170,9 @@ mod tests {
                 "ports[1].protocol: Unsupported value: \"X\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
             ],
         );
-        check(&EndpointSlice, json!({}), &["addressType: Required value"]);
+        check(&ENDPOINT_SLICE, json!({}), &["addressType: Required value"]);
         check_update(
-            &EndpointSlice,
+            &ENDPOINT_SLICE,
             json!({"addressType": "IPv4"}),
             json!({"addressType": "FQDN"}),
             &["addressType: Invalid value: \"FQDN\": field is immutable"],
@@ -212,16 +183,16 @@ mod tests {
     fn generation_counts_labels_too() {
         let old = json!({"metadata": {"generation": 1}, "addressType": "IPv4"});
         let mut new = json!({"metadata": {"labels": {"a": "b"}}, "addressType": "IPv4"});
-        EndpointSlice.prepare_update(&context(), &mut new, &old);
+        ENDPOINT_SLICE.prepare_update(&context(), &mut new, &old);
         assert_eq!(new["metadata"]["generation"], 2);
-        EndpointSlice.prepare_update(&context(), &mut new.clone(), &new);
+        ENDPOINT_SLICE.prepare_update(&context(), &mut new.clone(), &new);
         assert_eq!(new["metadata"]["generation"], 2);
     }
 
     #[test]
     fn cells() {
         check_cells(
-            &EndpointSlice,
+            &ENDPOINT_SLICE,
             &json!({"metadata": {"name": "s"}, "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}, {"name": "x"}]}),
             &["s", "IPv4", "80,x", "10.0.0.1", "<unknown>"],
         );

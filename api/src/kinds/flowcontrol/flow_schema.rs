@@ -1,92 +1,63 @@
 //! FlowSchema (`pkg/apis/flowcontrol/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
-use crate::kinds::common::values::{ensure, fill_zero, int, list, text};
-use crate::kinds::printing::{NONE, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::column::Column;
+use crate::kinds::common::values::{condition, ensure, fill_zero, text};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::NONE;
 use crate::names;
 
-/// The behaviour of FlowSchemas.
-pub struct FlowSchema;
-
 const MAX_PRECEDENCE: i64 = 10000;
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("PriorityLevel", "string", "Level of matching requests."),
-    Column::new("MatchingPrecedence", "string", "Order in which schemas are tried."),
-    Column::new("DistinguisherMethod", "string", "How requests are told apart."),
-    Column::AGE,
-    Column::new("MissingPL", "string", "Whether the level does not exist."),
-];
+/// The behaviour of FlowSchemas.
+pub static FLOW_SCHEMA: Kind = Kind {
+    default,
+    validate,
+    columns: &[
+        Column::NAME,
+        Column::text("PriorityLevel", "/spec/priorityLevelConfiguration/name", "Level of matching requests."),
+        Column::count("MatchingPrecedence", "/spec/matchingPrecedence", "Order in which schemas are tried.")
+            .typed("string"),
+        Column::text("DistinguisherMethod", "/spec/distinguisherMethod/type", "How requests are told apart.").or(NONE),
+        Column::AGE,
+        Column::new(
+            "MissingPL",
+            "string",
+            |obj, _| condition(obj, "Dangling").map_or("?", |c| text(c, "/status")).into(),
+            "Whether the level does not exist.",
+        ),
+    ],
+    unconditional_update: false,
+    ..Kind::SPEC_STATUS
+};
 
-impl Strategy for FlowSchema {
-    fn default(&self, obj: &mut Value) {
-        if let Some(spec) = ensure(obj, "spec") {
-            fill_zero(spec, "matchingPrecedence", 1000);
-        }
+fn default(obj: &mut Value) {
+    if let Some(spec) = ensure(obj, "spec") {
+        fill_zero(spec, "matchingPrecedence", 1000);
     }
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    let precedence = spec.child("matchingPrecedence");
+    let number = precedence.i64().unwrap_or(0);
+    if number <= 0 {
+        errs.invalid_value(&precedence, number, "must be a positive value");
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
+    if number > MAX_PRECEDENCE {
+        errs.invalid(&precedence, format!("must not be greater than {MAX_PRECEDENCE}"));
     }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        let precedence = spec.child("matchingPrecedence");
-        let number = precedence.i64().unwrap_or(0);
-        if number <= 0 {
-            errs.invalid_value(&precedence, number, "must be a positive value");
-        }
-        if number > MAX_PRECEDENCE {
-            errs.invalid(&precedence, format!("must not be greater than {MAX_PRECEDENCE}"));
-        }
-        let method = spec.child("distinguisherMethod");
-        if method.exists() && !["ByNamespace", "ByUser"].contains(&method.child("type").text()) {
-            errs.not_supported_value(&method, method.child("type").text(), &["ByNamespace", "ByUser"]);
-        }
-        let level = spec.child("priorityLevelConfiguration").child("name");
-        if level.require(&mut errs) {
-            level.check(names::is_dns1123_subdomain, &mut errs);
-        }
-        for rule in spec.child("rules").items() {
-            validate_rule(&rule, &mut errs);
-        }
-        errs
+    let method = spec.child("distinguisherMethod");
+    if method.exists() && !["ByNamespace", "ByUser"].contains(&method.child("type").text()) {
+        errs.not_supported_value(&method, method.child("type").text(), &["ByNamespace", "ByUser"]);
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+    let level = spec.child("priorityLevelConfiguration").child("name");
+    if level.require(errs) {
+        level.check(names::is_dns1123_subdomain, errs);
     }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let method = match text(obj, "/spec/distinguisherMethod/type") {
-            "" => NONE,
-            method => method,
-        };
-        let dangling = list(obj, "/status/conditions").iter().find(|c| text(c, "/type") == "Dangling");
-        vec![
-            name(obj),
-            text(obj, "/spec/priorityLevelConfiguration/name").into(),
-            int(obj, "/spec/matchingPrecedence").unwrap_or(0).into(),
-            method.into(),
-            age(obj, now),
-            dangling.map_or("?", |c| text(c, "/status")).into(),
-        ]
-    }
-
-    fn allow_unconditional_update(&self) -> bool {
-        false
+    for rule in spec.child("rules").items() {
+        validate_rule(&rule, errs);
     }
 }
 
@@ -145,9 +116,9 @@ mod tests {
     #[test]
     fn fields() {
         let rule = json!({"subjects": [{"kind": "Group", "group": {"name": "*"}}], "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}]});
-        check(&FlowSchema, json!({"spec": {"priorityLevelConfiguration": {"name": "l"}, "rules": [rule]}}), &[]);
+        check(&FLOW_SCHEMA, json!({"spec": {"priorityLevelConfiguration": {"name": "l"}, "rules": [rule]}}), &[]);
         check(
-            &FlowSchema,
+            &FLOW_SCHEMA,
             json!({"spec": {"rules": [{"subjects": [{"kind": "User"}]}]}}),
             &[
                 "spec.priorityLevelConfiguration.name: Required value",

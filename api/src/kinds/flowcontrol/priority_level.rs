@@ -1,105 +1,75 @@
 //! PriorityLevelConfiguration (`pkg/apis/flowcontrol/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
+use crate::kinds::column::Column;
 use crate::kinds::common::values::{ensure, fill, fill_zero, text, within};
-use crate::kinds::printing::{NONE, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::NONE;
 
 /// The behaviour of PriorityLevelConfigurations.
-pub struct PriorityLevelConfiguration;
+pub static PRIORITY_LEVEL_CONFIGURATION: Kind = Kind {
+    default,
+    validate,
+    columns: &[
+        Column::NAME,
+        Column::text("Type", "/spec/type", "Limited or Exempt."),
+        Column::new("NominalConcurrencyShares", "string", |obj, _| shares(obj), "Share of the server's concurrency."),
+        Column::new("Queues", "string", |obj, _| queuing(obj, "queues"), "Number of queues."),
+        Column::new("HandSize", "string", |obj, _| queuing(obj, "handSize"), "Queues a flow can use."),
+        Column::new(
+            "QueueLengthLimit",
+            "string",
+            |obj, _| queuing(obj, "queueLengthLimit"),
+            "Requests a queue can hold.",
+        ),
+        Column::AGE,
+    ],
+    unconditional_update: false,
+    ..Kind::SPEC_STATUS
+};
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Type", "string", "Limited or Exempt."),
-    Column::new("NominalConcurrencyShares", "string", "Share of the server's concurrency."),
-    Column::new("Queues", "string", "Number of queues."),
-    Column::new("HandSize", "string", "Queues a flow can use."),
-    Column::new("QueueLengthLimit", "string", "Requests a queue can hold."),
-    Column::AGE,
-];
-
-impl Strategy for PriorityLevelConfiguration {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = ensure(obj, "spec") else { return };
-        match text(spec, "/type") {
-            "Limited" => {
-                let Some(limited) = ensure(spec, "limited") else { return };
-                fill(limited, "nominalConcurrencyShares", 30);
-                fill(limited, "lendablePercent", 0);
-                within(limited, "limitResponse", |response| {
-                    within(response, "queuing", |queuing| {
-                        fill_zero(queuing, "handSize", 8);
-                        fill_zero(queuing, "queues", 64);
-                        fill_zero(queuing, "queueLengthLimit", 50);
-                    });
+fn default(obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    match text(spec, "/type") {
+        "Limited" => {
+            let Some(limited) = ensure(spec, "limited") else { return };
+            fill(limited, "nominalConcurrencyShares", 30);
+            fill(limited, "lendablePercent", 0);
+            within(limited, "limitResponse", |response| {
+                within(response, "queuing", |queuing| {
+                    fill_zero(queuing, "handSize", 8);
+                    fill_zero(queuing, "queues", 64);
+                    fill_zero(queuing, "queueLengthLimit", 50);
                 });
-            }
-            "Exempt" => {
-                let Some(exempt) = ensure(spec, "exempt") else { return };
-                fill(exempt, "nominalConcurrencyShares", 0);
-                fill(exempt, "lendablePercent", 0);
-            }
-            _ => {}
+            });
         }
-    }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        let (kind, limited, exempt) = (spec.child("type"), spec.child("limited"), spec.child("exempt"));
-        match kind.text() {
-            "Limited" => {
-                if exempt.exists() {
-                    errs.forbidden(&exempt, "must be nil if the type is Limited");
-                }
-                validate_limited(&limited, &mut errs);
-            }
-            "Exempt" => {
-                if limited.exists() {
-                    errs.forbidden(&limited, "must be nil if the type is not Limited");
-                }
-            }
-            other => errs.not_supported_value(&kind, other, &["Exempt", "Limited"]),
+        "Exempt" => {
+            let Some(exempt) = ensure(spec, "exempt") else { return };
+            fill(exempt, "nominalConcurrencyShares", 0);
+            fill(exempt, "lendablePercent", 0);
         }
-        errs
+        _ => {}
     }
+}
 
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let number =
-            |pointer: &str| obj.pointer(pointer).filter(|v| !v.is_null()).cloned().unwrap_or_else(|| NONE.into());
-        let queuing = |field: &str| number(&format!("/spec/limited/limitResponse/queuing/{field}"));
-        let section = if text(obj, "/spec/type") == "Exempt" { "exempt" } else { "limited" };
-        vec![
-            name(obj),
-            text(obj, "/spec/type").into(),
-            number(&format!("/spec/{section}/nominalConcurrencyShares")),
-            queuing("queues"),
-            queuing("handSize"),
-            queuing("queueLengthLimit"),
-            age(obj, now),
-        ]
-    }
-
-    fn allow_unconditional_update(&self) -> bool {
-        false
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    let (kind, limited, exempt) = (spec.child("type"), spec.child("limited"), spec.child("exempt"));
+    match kind.text() {
+        "Limited" => {
+            if exempt.exists() {
+                errs.forbidden(&exempt, "must be nil if the type is Limited");
+            }
+            validate_limited(&limited, errs);
+        }
+        "Exempt" => {
+            if limited.exists() {
+                errs.forbidden(&limited, "must be nil if the type is not Limited");
+            }
+        }
+        other => errs.not_supported_value(&kind, other, &["Exempt", "Limited"]),
     }
 }
 
@@ -141,6 +111,19 @@ fn validate_limited(limited: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn shares(obj: &Value) -> Value {
+    let section = if text(obj, "/spec/type") == "Exempt" { "exempt" } else { "limited" };
+    number(obj, &format!("/spec/{section}/nominalConcurrencyShares"))
+}
+
+fn queuing(obj: &Value, field: &str) -> Value {
+    number(obj, &format!("/spec/limited/limitResponse/queuing/{field}"))
+}
+
+fn number(obj: &Value, pointer: &str) -> Value {
+    obj.pointer(pointer).filter(|v| !v.is_null()).cloned().unwrap_or_else(|| NONE.into())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -152,14 +135,14 @@ mod tests {
     fn fields() {
         let queue =
             json!({"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {}}}}});
-        check(&PriorityLevelConfiguration, queue.clone(), &[]);
+        check(&PRIORITY_LEVEL_CONFIGURATION, queue.clone(), &[]);
         check_cells(
-            &PriorityLevelConfiguration,
-            &defaulted(&PriorityLevelConfiguration, queue),
+            &PRIORITY_LEVEL_CONFIGURATION,
+            &defaulted(&PRIORITY_LEVEL_CONFIGURATION, queue),
             &["", "Limited", "30", "64", "8", "50", "<unknown>"],
         );
         check(
-            &PriorityLevelConfiguration,
+            &PRIORITY_LEVEL_CONFIGURATION,
             json!({"spec": {"type": "X"}}),
             &["spec.type: Unsupported value: \"X\": supported values: \"Exempt\", \"Limited\""],
         );

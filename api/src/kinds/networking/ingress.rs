@@ -1,120 +1,91 @@
 //! Ingress (`pkg/apis/networking/validation: ValidateIngressCreate @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::cells::{shortened, text_or};
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
+use crate::kinds::column::Column;
+use crate::kinds::common::cells::shortened;
 use crate::kinds::common::network;
 use crate::kinds::common::values::{list, text};
+use crate::kinds::core::service::load_balancer_addresses;
 use crate::kinds::core::service_validation::load_balancer_status;
-use crate::kinds::printing::{NONE, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::NONE;
 use crate::{meta, names};
-
-/// The behaviour of Ingresses.
-pub struct Ingress;
 
 /// Annotation that named the class before there was a field.
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 const BAD_PATH_PARTS: &[&str] = &["//", "/./", "/../", "%2f", "%2F"];
+
 const BAD_PATH_ENDS: &[&str] = &["/..", "/."];
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Class", "string", "Class of the controller that serves it."),
-    Column::new("Hosts", "string", "Host names with rules."),
-    Column::new("Address", "string", "Addresses of the load balancer."),
-    Column::new("Ports", "string", "Ports that are open."),
-    Column::AGE,
-];
+/// The behaviour of Ingresses.
+pub static INGRESS: Kind = Kind {
+    validate,
+    validate_status,
+    warnings,
+    columns: &[
+        Column::NAME,
+        Column::text("Class", "/spec/ingressClassName", "Class of the controller that serves it.").or(NONE),
+        Column::shown("Hosts", hosts, "Host names with rules."),
+        Column::shown("Address", |obj| load_balancer_addresses(obj).join(","), "Addresses of the load balancer."),
+        Column::new(
+            "Ports",
+            "string",
+            |obj, _| if list(obj, "/spec/tls").is_empty() { "80" } else { "80, 443" }.into(),
+            "Ports that are open.",
+        ),
+        Column::AGE,
+    ],
+    ..Kind::SPEC_STATUS
+};
 
-impl Strategy for Ingress {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    let class = spec.child("ingressClassName");
+    if meta::annotation(obj, CLASS_ANNOTATION).is_some() && class.exists() {
+        let at = At::root(obj).child("metadata").child("annotations").child(CLASS_ANNOTATION);
+        errs.invalid(&at, "can not be set when the class field is also set");
     }
+    if spec.child("rules").is_empty() && !spec.child("defaultBackend").exists() {
+        errs.invalid_value(
+            &spec,
+            spec.child("rules").value.cloned(),
+            "either `defaultBackend` or `rules` must be specified",
+        );
+    }
+    if spec.child("defaultBackend").exists() {
+        backend(&spec.child("defaultBackend"), errs);
+    }
+    if class.exists() {
+        class.check(names::is_dns1123_subdomain, errs);
+    }
+    for rule in spec.child("rules").items() {
+        validate_rule(&rule, errs);
+    }
+    for tls in spec.child("tls").items() {
+        for host in tls.child("hosts").items() {
+            validate_host(&host, errs);
+        }
+        let secret = tls.child("secretName");
+        if !secret.is_empty() {
+            secret.check(names::is_dns1123_subdomain, errs);
+        }
+    }
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
-    }
+fn validate_status(new: &Value, _old: &Value, errs: &mut Errors) {
+    load_balancer_status(&At::root(new).child("status").child("loadBalancer"), errs);
+}
 
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        let class = spec.child("ingressClassName");
-        if meta::annotation(obj, CLASS_ANNOTATION).is_some() && class.exists() {
-            let at = At::root(obj).child("metadata").child("annotations").child(CLASS_ANNOTATION);
-            errs.invalid(&at, "can not be set when the class field is also set");
-        }
-        if spec.child("rules").is_empty() && !spec.child("defaultBackend").exists() {
-            errs.invalid_value(
-                &spec,
-                spec.child("rules").value.cloned(),
-                "either `defaultBackend` or `rules` must be specified",
-            );
-        }
-        if spec.child("defaultBackend").exists() {
-            backend(&spec.child("defaultBackend"), &mut errs);
-        }
-        if class.exists() {
-            class.check(names::is_dns1123_subdomain, &mut errs);
-        }
-        for rule in spec.child("rules").items() {
-            validate_rule(&rule, &mut errs);
-        }
-        for tls in spec.child("tls").items() {
-            for host in tls.child("hosts").items() {
-                validate_host(&host, &mut errs);
-            }
-            let secret = tls.child("secretName");
-            if !secret.is_empty() {
-                secret.check(names::is_dns1123_subdomain, &mut errs);
-            }
-        }
-        errs
+fn warnings(obj: &Value, _old: Option<&Value>) -> Vec<String> {
+    if meta::annotation(obj, CLASS_ANNOTATION).is_some() {
+        return vec![format!(
+            "annotation {} is deprecated, please use 'spec.ingressClassName' instead",
+            crate::quote::quote(CLASS_ANNOTATION)
+        )];
     }
-
-    fn validate_status_update(&self, new: &Value, _old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        load_balancer_status(&At::root(new).child("status").child("loadBalancer"), &mut errs);
-        errs
-    }
-
-    fn warnings(&self, obj: &Value, _old: Option<&Value>) -> Vec<String> {
-        if meta::annotation(obj, CLASS_ANNOTATION).is_some() {
-            return vec![format!(
-                "annotation {} is deprecated, please use 'spec.ingressClassName' instead",
-                crate::quote::quote(CLASS_ANNOTATION)
-            )];
-        }
-        Vec::new()
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let hosts: Vec<String> =
-            list(obj, "/spec/rules").iter().map(|r| text(r, "/host").to_owned()).filter(|h| !h.is_empty()).collect();
-        let addresses: Vec<&str> = list(obj, "/status/loadBalancer/ingress")
-            .iter()
-            .map(|i| if text(i, "/ip").is_empty() { text(i, "/hostname") } else { text(i, "/ip") })
-            .filter(|a| !a.is_empty())
-            .collect();
-        let ports = if list(obj, "/spec/tls").is_empty() { "80" } else { "80, 443" };
-        vec![
-            name(obj),
-            text_or(obj, "/spec/ingressClassName", NONE),
-            shortened(&hosts, "*").into(),
-            addresses.join(",").into(),
-            ports.into(),
-            age(obj, now),
-        ]
-    }
+    Vec::new()
 }
 
 fn validate_host(host: &At<'_>, errs: &mut Errors) {
@@ -202,6 +173,12 @@ fn service_backend(at: &At<'_>, service: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn hosts(obj: &Value) -> String {
+    let hosts =
+        list(obj, "/spec/rules").iter().map(|rule| text(rule, "/host").to_owned()).filter(|host| !host.is_empty());
+    shortened(&hosts.collect::<Vec<_>>(), "*")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -213,17 +190,17 @@ mod tests {
     fn rules_and_backends() {
         let backend = json!({"service": {"name": "s", "port": {"number": 80}}});
         check(
-            &Ingress,
+            &INGRESS,
             json!({"spec": {"rules": [{"host": "*.a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]}}),
             &[],
         );
         check(
-            &Ingress,
+            &INGRESS,
             json!({"spec": {}}),
             &["spec: Invalid value: \"null\": either `defaultBackend` or `rules` must be specified"],
         );
         check(
-            &Ingress,
+            &INGRESS,
             json!({"spec": {"rules": [{"http": {"paths": [{"path": "x", "pathType": "Exact", "backend": {}}, {"backend": {"service": {"name": "s"}}}]}}]}}),
             &[
                 "spec.rules[0].http.paths[0].path: Invalid value: \"x\": must be an absolute path",
@@ -237,7 +214,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &Ingress,
+            &INGRESS,
             &json!({"metadata": {"name": "i"}, "spec": {"tls": [{}], "rules": [{"host": "a"}, {}]}}),
             &["i", "<none>", "a", "", "80, 443", "<unknown>"],
         );

@@ -1,72 +1,62 @@
 //! NetworkPolicy (`pkg/apis/networking/validation: ValidateNetworkPolicy @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, start};
+use crate::kinds::column::Column;
 use crate::kinds::common::values::{each, ensure, fill, is_zero, list, set};
 use crate::kinds::common::{network, selector};
-use crate::kinds::printing::{age, label_selector, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::label_selector;
 
 /// The behaviour of NetworkPolicies.
-pub struct NetworkPolicy;
+pub static NETWORK_POLICY: Kind = Kind {
+    default,
+    validate,
+    columns: &[
+        Column::NAME,
+        Column::new(
+            "Pod-Selector",
+            "string",
+            |obj, _| label_selector(obj.pointer("/spec/podSelector")).into(),
+            "Labels of the pods the policy is for.",
+        ),
+        Column::AGE,
+    ],
+    ..Kind::COUNTED
+};
 
-const COLUMNS: &[Column] =
-    &[Column::NAME, Column::new("Pod-Selector", "string", "Labels of the pods the policy is for."), Column::AGE];
-
-impl Strategy for NetworkPolicy {
-    fn default(&self, obj: &mut Value) {
-        let Some(spec) = ensure(obj, "spec") else { return };
-        for direction in ["ingress", "egress"] {
-            each(spec, direction, |rule| each(rule, "ports", |port| fill(port, "protocol", "TCP")));
-        }
-        if is_zero(spec.get("policyTypes")) {
-            let egress = !list(spec, "/egress").is_empty();
-            set(spec, "policyTypes", if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) });
-        }
+fn default(obj: &mut Value) {
+    let Some(spec) = ensure(obj, "spec") else { return };
+    for direction in ["ingress", "egress"] {
+        each(spec, direction, |rule| each(rule, "ports", |port| fill(port, "protocol", "TCP")));
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
+    if is_zero(spec.get("policyTypes")) {
+        let egress = !list(spec, "/egress").is_empty();
+        set(spec, "policyTypes", if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) });
     }
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        selector::validate(&spec.child("podSelector"), &mut errs);
-        for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
-            for rule in spec.child(direction).items() {
-                for port in rule.child("ports").items() {
-                    validate_port(&port, &mut errs);
-                }
-                for peer in rule.child(peers).items() {
-                    validate_peer(&peer, &mut errs);
-                }
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    selector::validate(&spec.child("podSelector"), errs);
+    for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
+        for rule in spec.child(direction).items() {
+            for port in rule.child("ports").items() {
+                validate_port(&port, errs);
+            }
+            for peer in rule.child(peers).items() {
+                validate_peer(&peer, errs);
             }
         }
-        let types = spec.child("policyTypes");
-        if types.len() > 2 {
-            errs.invalid(&types, "may not specify more than two policyTypes");
-            return errs;
-        }
-        for kind in types.items() {
-            kind.one_of(&["Egress", "Ingress"], &mut errs);
-        }
-        errs
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+    let types = spec.child("policyTypes");
+    if types.len() > 2 {
+        errs.invalid(&types, "may not specify more than two policyTypes");
+        return;
     }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![name(obj), label_selector(obj.pointer("/spec/podSelector")).into(), age(obj, now)]
+    for kind in types.items() {
+        kind.one_of(&["Egress", "Ingress"], errs);
     }
 }
 
@@ -126,7 +116,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let obj = defaulted(&NetworkPolicy, json!({"spec": {"egress": [{"ports": [{"port": 53}]}]}}));
+        let obj = defaulted(&NETWORK_POLICY, json!({"spec": {"egress": [{"ports": [{"port": 53}]}]}}));
         assert_eq!(obj["spec"]["policyTypes"], json!(["Ingress", "Egress"]));
         assert_eq!(obj["spec"]["egress"][0]["ports"][0]["protocol"], "TCP");
     }
@@ -134,7 +124,7 @@ mod tests {
     #[test]
     fn peers_and_ports() {
         check(
-            &NetworkPolicy,
+            &NETWORK_POLICY,
             json!({"spec": {"podSelector": {}, "ingress": [{"from": [{}, {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "11.0.0.0/16"]}}],
                 "ports": [{"port": 80, "endPort": 70}, {"port": "http", "endPort": 90}]}]}}),
             &[
@@ -149,7 +139,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &NetworkPolicy,
+            &NETWORK_POLICY,
             &json!({"metadata": {"name": "p"}, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}}),
             &["p", "a=b", "<unknown>"],
         );

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::kinds::core::pod::Pod;
+use crate::kinds::core::pod::POD;
 use crate::kinds::testing::{check_create, create, defaulted, overlay};
 
 fn pod() -> Value {
@@ -18,7 +18,7 @@ fn pod() -> Value {
 fn check_container(rows: &[(Value, &[&str])]) {
     for (patch, expected) in rows {
         let container = overlay(&json!({"name": "c", "image": "busybox"}), patch);
-        let got = create(&Pod, &overlay(&pod(), &json!({"spec": {"containers": [container]}})));
+        let got = create(&POD, &overlay(&pod(), &json!({"spec": {"containers": [container]}})));
         let expected: Vec<String> = expected.iter().map(|e| e.replace("C.", "spec.containers[0].")).collect();
         assert_eq!(got, expected, "{patch}");
     }
@@ -28,13 +28,13 @@ fn check_container(rows: &[(Value, &[&str])]) {
 fn check_spec(rows: &[(Value, &[&str])]) {
     let rows: Vec<(Value, &[&str])> =
         rows.iter().map(|(patch, expected)| (json!({"spec": patch}), *expected)).collect();
-    check_create(&Pod, &pod(), &rows);
+    check_create(&POD, &pod(), &rows);
 }
 
 #[test]
 fn minimal_pod_gets_upstreams_defaults() {
     assert_eq!(
-        defaulted(&Pod, &pod()),
+        defaulted(&POD, &pod()),
         json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "p", "namespace": "ns"},
@@ -68,7 +68,7 @@ fn nested_defaults() {
             "lifecycle": {"preStop": {"httpGet": {"port": "http"}}},
         }],
     }});
-    let spec = defaulted(&Pod, &overlay(&pod(), &full))["spec"].clone();
+    let spec = defaulted(&POD, &overlay(&pod(), &full))["spec"].clone();
     assert_eq!((&spec["serviceAccount"], &spec["serviceAccountName"]), (&json!("sa"), &json!("sa")));
     assert_eq!(
         spec["volumes"],
@@ -99,7 +99,7 @@ fn nested_defaults() {
 fn pod_level_requests_come_from_containers_and_limits() {
     let patch = json!({"spec": {"resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
         "containers": [{"name": "c", "image": "b:1", "resources": {"requests": {"cpu": "500m"}}}]}});
-    let spec = defaulted(&Pod, &overlay(&pod(), &patch))["spec"].clone();
+    let spec = defaulted(&POD, &overlay(&pod(), &patch))["spec"].clone();
     assert_eq!(spec["resources"]["requests"], json!({"cpu": "500m", "memory": "1Gi"}));
 }
 
@@ -503,7 +503,7 @@ proptest! {
             drop(row.strategy.validate_status_update(&new, &once));
             drop(row.strategy.warnings(&new, Some(&once)));
             drop(printed(row.strategy, &new));
-            drop(row.strategy.selectable(&new));
+            row.strategy.selectable().iter().for_each(|field| drop(field.value(&new)));
             let _ = now();
         }
     }

@@ -1,8 +1,6 @@
 //! Eviction: a request to delete a pod if its disruption budgets allow. Never stored.
 
-use crate::kinds::strategy::Strategy;
+use crate::kinds::kind::Kind;
 
-/// The strategy of Eviction. Nothing beyond metadata is checked.
-pub struct Eviction;
-
-impl Strategy for Eviction {}
+/// The behaviour of Evictions. Nothing beyond metadata is checked.
+pub static EVICTION: Kind = Kind::DATA;

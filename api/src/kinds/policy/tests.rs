@@ -1,13 +1,13 @@
 use serde_json::json;
 
-use super::pod_disruption_budget::PodDisruptionBudget;
+use super::pod_disruption_budget::POD_DISRUPTION_BUDGET;
 use crate::kinds::testing::{check_create, overlay, printed, stored};
 
 #[test]
 fn budgets() {
     let budget = json!({"metadata": {"name": "b", "namespace": "ns"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"a": "b"}}}});
     check_create(
-        &PodDisruptionBudget,
+        &POD_DISRUPTION_BUDGET,
         &budget,
         &[
             (json!({}), &[]),
@@ -23,6 +23,6 @@ fn budgets() {
             ),
         ],
     );
-    let obj = overlay(&stored(&PodDisruptionBudget, &budget), &json!({"status": {"disruptionsAllowed": 2}}));
-    assert_eq!(printed(&PodDisruptionBudget, &obj), "b | 1 | N/A | 2 | 60m");
+    let obj = overlay(&stored(&POD_DISRUPTION_BUDGET, &budget), &json!({"status": {"disruptionsAllowed": 2}}));
+    assert_eq!(printed(&POD_DISRUPTION_BUDGET, &obj), "b | 1 | N/A | 2 | 60m");
 }

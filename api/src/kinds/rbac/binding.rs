@@ -1,92 +1,60 @@
 //! RoleBinding and ClusterRoleBinding (`pkg/apis/rbac/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
+use crate::kinds::column::Column;
 use crate::kinds::common::values::{each, fill_zero, list, same, text, within};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
 use crate::names;
 
 /// The behaviour of RoleBindings.
-pub struct RoleBinding;
+pub static ROLE_BINDING: Kind = Kind {
+    validate: in_namespace,
+    validate_update: Some(|new, old, errs| {
+        in_namespace(new, errs);
+        same_role(new, old, errs);
+    }),
+    ..COMMON
+};
 
 /// The behaviour of ClusterRoleBindings.
-pub struct ClusterRoleBinding;
+pub static CLUSTER_ROLE_BINDING: Kind = Kind {
+    validate: in_cluster,
+    validate_update: Some(|new, old, errs| {
+        in_cluster(new, errs);
+        same_role(new, old, errs);
+    }),
+    ..COMMON
+};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Role", "string", "Role that is granted."),
-    Column::AGE,
-    Column::wide("Users", "string", "Users it is granted to."),
-    Column::wide("Groups", "string", "Groups it is granted to."),
-    Column::wide("ServiceAccounts", "string", "Service accounts it is granted to."),
-];
+const COMMON: Kind = Kind {
+    default: fill_groups,
+    columns: &[
+        Column::NAME,
+        Column::shown(
+            "Role",
+            |obj| format!("{}/{}", text(obj, "/roleRef/kind"), text(obj, "/roleRef/name")),
+            "Role that is granted.",
+        ),
+        Column::AGE,
+        Column::shown("Users", |obj| subjects(obj, "User"), "Users it is granted to.").wide(),
+        Column::shown("Groups", |obj| subjects(obj, "Group"), "Groups it is granted to.").wide(),
+        Column::shown("ServiceAccounts", |obj| subjects(obj, "ServiceAccount"), "Service accounts it is granted to.")
+            .wide(),
+    ],
+    name: names::is_path_segment_name,
+    create_on_update: true,
+    ..Kind::DATA
+};
 
-impl Strategy for RoleBinding {
-    fn default(&self, obj: &mut Value) {
-        fill_groups(obj);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        validate(obj, &["ClusterRole", "Role"], true)
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        same_role(new, old, &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        cells(obj, now)
-    }
-
-    fn validate_name(&self, name: &str) -> Result<(), Vec<String>> {
-        names::is_path_segment_name(name)
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
-    }
+fn in_namespace(obj: &Value, errs: &mut Errors) {
+    validate(obj, &["ClusterRole", "Role"], true, errs);
 }
 
-impl Strategy for ClusterRoleBinding {
-    fn default(&self, obj: &mut Value) {
-        fill_groups(obj);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        validate(obj, &["ClusterRole"], false)
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        same_role(new, old, &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        cells(obj, now)
-    }
-
-    fn validate_name(&self, name: &str) -> Result<(), Vec<String>> {
-        names::is_path_segment_name(name)
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
-    }
+fn in_cluster(obj: &Value, errs: &mut Errors) {
+    validate(obj, &["ClusterRole"], false, errs);
 }
 
 fn fill_groups(obj: &mut Value) {
@@ -99,8 +67,7 @@ fn fill_groups(obj: &mut Value) {
 }
 
 // `namespaced` says whether subjects inherit a namespace.
-fn validate(obj: &Value, roles: &[&str], namespaced: bool) -> Errors {
-    let mut errs = Errors::new();
+fn validate(obj: &Value, roles: &[&str], namespaced: bool, errs: &mut Errors) {
     let root = At::root(obj);
     let role = root.child("roleRef");
     let (group, kind, role_name) = (role.child("apiGroup"), role.child("kind"), role.child("name"));
@@ -110,13 +77,12 @@ fn validate(obj: &Value, roles: &[&str], namespaced: bool) -> Errors {
     if !roles.contains(&kind.text()) {
         errs.not_supported_value(&kind, kind.text(), roles);
     }
-    if role_name.require(&mut errs) {
-        role_name.check(names::is_path_segment_name, &mut errs);
+    if role_name.require(errs) {
+        role_name.check(names::is_path_segment_name, errs);
     }
     for subject in root.child("subjects").items() {
-        validate_subject(&subject, namespaced, &mut errs);
+        validate_subject(&subject, namespaced, errs);
     }
-    errs
 }
 
 fn validate_subject(subject: &At<'_>, namespaced: bool, errs: &mut Errors) {
@@ -150,26 +116,13 @@ fn same_role(new: &Value, old: &Value, errs: &mut Errors) {
     }
 }
 
-fn cells(obj: &Value, now: Timestamp) -> Vec<Value> {
-    let subjects = |kind: &str| -> Value {
-        let names: Vec<String> = list(obj, "/subjects")
-            .iter()
-            .filter(|s| text(s, "/kind") == kind)
-            .map(|s| match (kind, text(s, "/name")) {
-                ("ServiceAccount", name) => format!("{}/{name}", text(s, "/namespace")),
-                (_, name) => name.to_owned(),
-            })
-            .collect();
-        names.join(", ").into()
-    };
-    vec![
-        name(obj),
-        format!("{}/{}", text(obj, "/roleRef/kind"), text(obj, "/roleRef/name")).into(),
-        age(obj, now),
-        subjects("User"),
-        subjects("Group"),
-        subjects("ServiceAccount"),
-    ]
+fn subjects(obj: &Value, kind: &str) -> String {
+    let of_kind = list(obj, "/subjects").iter().filter(|s| text(s, "/kind") == kind);
+    let names = of_kind.map(|s| match (kind, text(s, "/name")) {
+        ("ServiceAccount", name) => format!("{}/{name}", text(s, "/namespace")),
+        (_, name) => name.to_owned(),
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -186,10 +139,10 @@ mod tests {
     #[test]
     fn roles_and_subjects() {
         let account = json!([{"kind": "ServiceAccount", "name": "a"}]);
-        check(&RoleBinding, binding("r", account.clone()), &[]);
-        check(&ClusterRoleBinding, binding("r", account), &["subjects[0].namespace: Required value"]);
+        check(&ROLE_BINDING, binding("r", account.clone()), &[]);
+        check(&CLUSTER_ROLE_BINDING, binding("r", account), &["subjects[0].namespace: Required value"]);
         check(
-            &ClusterRoleBinding,
+            &CLUSTER_ROLE_BINDING,
             json!({"roleRef": {"kind": "Role", "name": ""}, "subjects": [{"kind": "X", "name": "x"}]}),
             &[
                 "roleRef.kind: Unsupported value: \"Role\": supported values: \"ClusterRole\"",
@@ -198,7 +151,7 @@ mod tests {
             ],
         );
         check_update(
-            &RoleBinding,
+            &ROLE_BINDING,
             binding("r", json!([])),
             binding("s", json!([])),
             &[
@@ -210,7 +163,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &RoleBinding,
+            &ROLE_BINDING,
             &binding(
                 "r",
                 json!([{"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "a", "namespace": "n"}]),

@@ -1,86 +1,48 @@
 //! Role and ClusterRole (`pkg/apis/rbac/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::cells::created_at;
+use crate::kinds::column::Column;
 use crate::kinds::common::selector;
-use crate::kinds::printing::name;
-use crate::kinds::{Column, Strategy};
+use crate::kinds::kind::Kind;
 use crate::names;
 
 /// The behaviour of Roles.
-pub struct Role;
+pub static ROLE: Kind = Kind { validate: |obj, errs| rules(obj, Reach::Namespace, errs), ..COMMON };
 
 /// The behaviour of ClusterRoles.
-pub struct ClusterRole;
+pub static CLUSTER_ROLE: Kind = Kind {
+    validate: |obj, errs| {
+        rules(obj, Reach::Cluster, errs);
+        aggregation(&At::root(obj).child("aggregationRule"), errs);
+    },
+    ..COMMON
+};
 
-const COLUMNS: &[Column] = &[Column::NAME, Column::new("Created At", "date", "Time of creation.")];
+const COMMON: Kind = Kind {
+    columns: &[Column::NAME, Column::CREATED],
+    name: names::is_path_segment_name,
+    create_on_update: true,
+    ..Kind::DATA
+};
 
-impl Strategy for Role {
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        for rule in At::root(obj).child("rules").items() {
-            validate_rule(&rule, Reach::Namespace, &mut errs);
-        }
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, _now: Timestamp) -> Vec<Value> {
-        vec![name(obj), created_at(obj)]
-    }
-
-    fn validate_name(&self, name: &str) -> Result<(), Vec<String>> {
-        names::is_path_segment_name(name)
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
+fn rules(obj: &Value, reach: Reach, errs: &mut Errors) {
+    for rule in At::root(obj).child("rules").items() {
+        validate_rule(&rule, reach, errs);
     }
 }
 
-impl Strategy for ClusterRole {
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        for rule in root.child("rules").items() {
-            validate_rule(&rule, Reach::Cluster, &mut errs);
-        }
-        let aggregation = root.child("aggregationRule");
-        if aggregation.exists() {
-            let selectors = aggregation.child("clusterRoleSelectors");
-            if selectors.is_empty() {
-                errs.required_because(
-                    &selectors,
-                    "at least one clusterRoleSelector required if aggregationRule is non-nil",
-                );
-            }
-            for one in selectors.items() {
-                selector::validate(&one, &mut errs);
-            }
-        }
-        errs
+fn aggregation(at: &At<'_>, errs: &mut Errors) {
+    if !at.exists() {
+        return;
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
+    let selectors = at.child("clusterRoleSelectors");
+    if selectors.is_empty() {
+        errs.required_because(&selectors, "at least one clusterRoleSelector required if aggregationRule is non-nil");
     }
-
-    fn cells(&self, obj: &Value, _now: Timestamp) -> Vec<Value> {
-        vec![name(obj), created_at(obj)]
-    }
-
-    fn validate_name(&self, name: &str) -> Result<(), Vec<String>> {
-        names::is_path_segment_name(name)
-    }
-
-    fn allow_create_on_update(&self) -> bool {
-        true
+    for one in selectors.items() {
+        selector::validate(&one, errs);
     }
 }
 
@@ -122,9 +84,9 @@ mod tests {
 
     #[test]
     fn rules() {
-        check(&Role, json!({"rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]}), &[]);
+        check(&ROLE, json!({"rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]}), &[]);
         check(
-            &Role,
+            &ROLE,
             json!({"rules": [{}, {"verbs": ["get"], "nonResourceURLs": ["/x"]}]}),
             &[
                 "rules[0].verbs: Required value: verbs must contain at least one value",
@@ -133,14 +95,14 @@ mod tests {
                 "rules[1].nonResourceURLs: Invalid value: [\"/x\"]: namespaced rules cannot apply to non-resource URLs",
             ],
         );
-        check(&ClusterRole, json!({"rules": [{"verbs": ["get"], "nonResourceURLs": ["/x"]}]}), &[]);
+        check(&CLUSTER_ROLE, json!({"rules": [{"verbs": ["get"], "nonResourceURLs": ["/x"]}]}), &[]);
         check(
-            &ClusterRole,
+            &CLUSTER_ROLE,
             json!({"aggregationRule": {}}),
             &[
                 "aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil",
             ],
         );
-        assert!(ClusterRole.validate_name("system:node").is_ok() && Role.validate_name("a/b").is_err());
+        assert!((CLUSTER_ROLE.name)("system:node").is_ok() && (ROLE.name)("a/b").is_err());
     }
 }

@@ -3,32 +3,19 @@
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, start};
-use crate::kinds::{Context, Strategy};
+use crate::kinds::kind::Kind;
 use crate::names;
-
-/// The behaviour of DeviceClasses.
-pub struct DeviceClass;
 
 const MAX_SELECTORS: usize = 32;
 
-impl Strategy for DeviceClass {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
-    }
+/// The behaviour of DeviceClasses.
+pub static DEVICE_CLASS: Kind = Kind { validate, ..Kind::COUNTED };
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        selectors(&spec.child("selectors"), &mut errs);
-        for config in spec.child("config").items() {
-            opaque(&config, &mut errs);
-        }
-        errs
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    selectors(&spec.child("selectors"), errs);
+    for config in spec.child("config").items() {
+        opaque(&config, errs);
     }
 }
 
@@ -72,9 +59,9 @@ mod tests {
 
     #[test]
     fn fields() {
-        check(&DeviceClass, json!({"spec": {"selectors": [{"cel": {"expression": "true"}}]}}), &[]);
+        check(&DEVICE_CLASS, json!({"spec": {"selectors": [{"cel": {"expression": "true"}}]}}), &[]);
         check(
-            &DeviceClass,
+            &DEVICE_CLASS,
             json!({"spec": {"selectors": [{}], "config": [{}]}}),
             &["spec.selectors[0].cel: Required value", "spec.config[0].opaque: Required value"],
         );

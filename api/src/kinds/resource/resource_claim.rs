@@ -2,99 +2,48 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::convert;
 use super::device_class::{opaque, selectors};
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{drop_status, keep_status};
-use crate::kinds::common::metadata::immutable;
-use crate::kinds::common::values::{each, fill_zero, is_zero, list, set, text, within};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::column::Column;
+use crate::kinds::common::values::{each, fill_zero, is_unset, is_zero, list, set, text, within};
+use crate::kinds::kind::{Kind, immutable};
 use crate::{meta, names};
 
 /// The behaviour of ResourceClaims.
-pub struct ResourceClaim;
+pub static RESOURCE_CLAIM: Kind = Kind {
+    default: |obj| within(obj, "spec", default_spec),
+    convert: |obj, from, to| within(obj, "spec", |spec| convert::claim_spec(spec, from, to)),
+    validate: |obj, errs| validate_spec(&At::root(obj).at("spec"), errs),
+    validate_update: Some(|new, old, errs| immutable(new, old, &["spec"], errs)),
+    columns: &[Column::NAME, Column::shown("State", state, "Whether the claim is allocated and in use."), Column::AGE],
+    ..Kind::STATUS
+};
 
 /// The behaviour of ResourceClaimTemplates.
-pub struct ResourceClaimTemplate;
+pub static RESOURCE_CLAIM_TEMPLATE: Kind = Kind {
+    default: |obj| within(obj, "spec", |template| within(template, "spec", default_spec)),
+    convert: |obj, from, to| {
+        within(obj, "spec", |template| within(template, "spec", |spec| convert::claim_spec(spec, from, to)));
+    },
+    validate: |obj, errs| validate_spec(&At::root(obj).at("spec.spec"), errs),
+    validate_update: Some(|new, old, errs| immutable(new, old, &["spec"], errs)),
+    ..Kind::DATA
+};
 
-const COLUMNS: &[Column] =
-    &[Column::NAME, Column::new("State", "string", "Whether the claim is allocated and in use."), Column::AGE];
 const MAX_REQUESTS: usize = 32;
 
-impl Strategy for ResourceClaim {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", default_spec);
-    }
-
-    fn convert(&self, obj: &mut Value, from: &str, to: &str) {
-        within(obj, "spec", |spec| convert::claim_spec(spec, from, to));
-    }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        validate_spec(&At::root(obj).child("spec"), &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let mut states = Vec::new();
-        if meta::is_being_deleted(obj) {
-            states.push("deleted");
-        }
-        match obj.pointer("/status/allocation").is_some_and(|a| !a.is_null()) {
-            true => states.push("allocated"),
-            false if !meta::is_being_deleted(obj) => states.push("pending"),
-            false => {}
-        }
-        if !list(obj, "/status/reservedFor").is_empty() {
-            states.push("reserved");
-        }
-        vec![name(obj), states.join(",").into(), age(obj, now)]
-    }
-}
-
-impl Strategy for ResourceClaimTemplate {
-    fn default(&self, obj: &mut Value) {
-        within(obj, "spec", |template| within(template, "spec", default_spec));
-    }
-
-    fn convert(&self, obj: &mut Value, from: &str, to: &str) {
-        within(obj, "spec", |template| within(template, "spec", |spec| convert::claim_spec(spec, from, to)));
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        validate_spec(&At::root(obj).child("spec").child("spec"), &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
-        errs
-    }
+fn state(obj: &Value) -> String {
+    let (deleted, allocated) = (meta::is_being_deleted(obj), !is_unset(obj.pointer("/status/allocation")));
+    let states = [
+        (deleted, "deleted"),
+        (allocated, "allocated"),
+        (!allocated && !deleted, "pending"),
+        (!list(obj, "/status/reservedFor").is_empty(), "reserved"),
+    ];
+    states.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect::<Vec<_>>().join(",")
 }
 
 fn default_spec(spec: &mut Value) {
@@ -191,12 +140,12 @@ mod tests {
     #[test]
     fn requests() {
         check(
-            &ResourceClaim,
+            &RESOURCE_CLAIM,
             json!({"spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "c"}}]}}}),
             &[],
         );
         check(
-            &ResourceClaim,
+            &RESOURCE_CLAIM,
             json!({"spec": {"devices": {"requests": [{"name": "r"}, {"name": "r", "exactly": {"allocationMode": "X"}}]}}}),
             &[
                 "spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required",
@@ -206,7 +155,7 @@ mod tests {
             ],
         );
         check_cells(
-            &ResourceClaim,
+            &RESOURCE_CLAIM,
             &json!({"metadata": {"name": "c"}, "status": {"allocation": {}, "reservedFor": [{}]}}),
             &["c", "allocated,reserved", "<unknown>"],
         );

@@ -1,112 +1,64 @@
 //! ResourceSlice.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::convert;
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, start};
-use crate::kinds::common::metadata::immutable;
+use crate::kinds::column::{Column, Selectable};
 use crate::kinds::common::values::{is_true, text};
-use crate::kinds::printing::{UNSET, age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::UNSET;
 use crate::names;
 
-/// The behaviour of ResourceSlices.
-pub struct ResourceSlice;
-
 const MAX_DEVICES: usize = 128;
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Node", "string", "Node that has the devices."),
-    Column::new("Driver", "string", "Driver of the devices."),
-    Column::new("Pool", "string", "Pool of the devices."),
-    Column::AGE,
-];
+/// The behaviour of ResourceSlices.
+pub static RESOURCE_SLICE: Kind = Kind {
+    convert,
+    validate,
+    immutable: &["spec.driver", "spec.nodeName", "spec.pool.name"],
+    columns: &[
+        Column::NAME,
+        Column::picked("Node", node, "Node that has the devices."),
+        Column::text("Driver", "/spec/driver", "Driver of the devices."),
+        Column::text("Pool", "/spec/pool/name", "Pool of the devices."),
+        Column::AGE,
+    ],
+    selectable: &[Selectable::text("spec.nodeName", "/spec/nodeName"), Selectable::text("spec.driver", "/spec/driver")],
+    ..Kind::COUNTED
+};
 
-impl Strategy for ResourceSlice {
-    fn convert(&self, obj: &mut Value, from: &str, to: &str) {
-        convert::slice(obj, from, to);
+fn convert(obj: &mut Value, from: &str, to: &str) {
+    convert::slice(obj, from, to);
+}
+
+fn validate(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    let driver = spec.child("driver");
+    if driver.require(errs) {
+        driver.check(names::is_dns1123_subdomain, errs);
     }
-
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
+    let pool = spec.child("pool");
+    pool.child("name").require(errs);
+    if pool.child("resourceSliceCount").i64().is_none_or(|n| n <= 0) {
+        let at = pool.child("resourceSliceCount");
+        errs.invalid_value(&at, at.i64().unwrap_or(0), "must be greater than zero");
     }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
+    place(&spec, errs);
+    let devices = spec.child("devices");
+    if devices.len() > MAX_DEVICES {
+        errs.too_many(&devices, devices.len(), MAX_DEVICES);
     }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let spec = At::root(obj).child("spec");
-        let driver = spec.child("driver");
-        if driver.require(&mut errs) {
-            driver.check(names::is_dns1123_subdomain, &mut errs);
-        }
-        let pool = spec.child("pool");
-        pool.child("name").require(&mut errs);
-        if pool.child("resourceSliceCount").i64().is_none_or(|n| n <= 0) {
-            let at = pool.child("resourceSliceCount");
-            errs.invalid_value(&at, at.i64().unwrap_or(0), "must be greater than zero");
-        }
-        place(&spec, &mut errs);
-        let devices = spec.child("devices");
-        if devices.len() > MAX_DEVICES {
-            errs.too_many(&devices, devices.len(), MAX_DEVICES);
-        }
-        let mut seen = HashSet::new();
-        for device in devices.items() {
-            let name = device.child("name");
-            if name.require(&mut errs) {
-                name.check(names::is_dns1123_label, &mut errs);
-                if !seen.insert(name.text()) {
-                    errs.duplicate(&name);
-                }
+    let mut seen = HashSet::new();
+    for device in devices.items() {
+        let name = device.child("name");
+        if name.require(errs) {
+            name.check(names::is_dns1123_label, errs);
+            if !seen.insert(name.text()) {
+                errs.duplicate(&name);
             }
         }
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        let spec = At::root(new).child("spec");
-        for field in ["driver", "nodeName"] {
-            immutable(&spec.child(field), old.get("spec").and_then(|s| s.get(field)), &mut errs);
-        }
-        immutable(&spec.child("pool").child("name"), old.pointer("/spec/pool/name"), &mut errs);
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let node = match text(obj, "/spec/nodeName") {
-            "" if is_true(obj, "/spec/allNodes") => "<all>",
-            "" if obj.pointer("/spec/nodeSelector").is_some_and(Value::is_object) => "<selector>",
-            "" => UNSET,
-            node => node,
-        };
-        vec![
-            name(obj),
-            node.into(),
-            text(obj, "/spec/driver").into(),
-            text(obj, "/spec/pool/name").into(),
-            age(obj, now),
-        ]
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        &["spec.nodeName", "spec.driver"]
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        vec![("spec.nodeName", text(obj, "/spec/nodeName").into()), ("spec.driver", text(obj, "/spec/driver").into())]
     }
 }
 
@@ -129,6 +81,15 @@ fn place(spec: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn node(obj: &Value) -> &str {
+    match text(obj, "/spec/nodeName") {
+        "" if is_true(obj, "/spec/allNodes") => "<all>",
+        "" if obj.pointer("/spec/nodeSelector").is_some_and(Value::is_object) => "<selector>",
+        "" => UNSET,
+        node => node,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -139,10 +100,10 @@ mod tests {
     #[test]
     fn fields() {
         let obj = json!({"metadata": {"name": "s"}, "spec": {"driver": "d.io", "pool": {"name": "p", "resourceSliceCount": 1}, "nodeName": "n", "devices": [{"name": "d"}]}});
-        check(&ResourceSlice, obj.clone(), &[]);
-        check_cells(&ResourceSlice, &obj, &["s", "n", "d.io", "p", "<unknown>"]);
+        check(&RESOURCE_SLICE, obj.clone(), &[]);
+        check_cells(&RESOURCE_SLICE, &obj, &["s", "n", "d.io", "p", "<unknown>"]);
         check(
-            &ResourceSlice,
+            &RESOURCE_SLICE,
             json!({"spec": {"driver": "d.io", "pool": {"name": "p"}, "allNodes": true}}),
             &["spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero"],
         );

@@ -3,60 +3,26 @@
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
-use crate::kinds::common::metadata::immutable;
-use crate::kinds::{Context, Strategy};
+use crate::kinds::kind::Kind;
 use crate::names;
 
 /// The behaviour of PodGroups.
-pub struct PodGroup;
+pub static POD_GROUP: Kind = Kind {
+    validate: |obj, errs| policy(&At::root(obj).at("spec.schedulingPolicy"), errs),
+    immutable: &["spec"],
+    ..Kind::SPEC_STATUS
+};
 
 /// The behaviour of Workloads.
-pub struct Workload;
+pub static WORKLOAD: Kind = Kind { validate: templates, ..Kind::COUNTED };
 
-impl Strategy for PodGroup {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        policy(&At::root(obj).child("spec").child("schedulingPolicy"), &mut errs);
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
-        errs
-    }
-}
-
-impl Strategy for Workload {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        for template in At::root(obj).child("spec").child("podGroupTemplates").items() {
-            let name = template.child("name");
-            if name.require(&mut errs) {
-                name.check(names::is_dns1123_label, &mut errs);
-            }
-            policy(&template.child("schedulingPolicy"), &mut errs);
+fn templates(obj: &Value, errs: &mut Errors) {
+    for template in At::root(obj).at("spec.podGroupTemplates").items() {
+        let name = template.child("name");
+        if name.require(errs) {
+            name.check(names::is_dns1123_label, errs);
         }
-        errs
+        policy(&template.child("schedulingPolicy"), errs);
     }
 }
 
@@ -84,14 +50,14 @@ mod tests {
 
     #[test]
     fn policies() {
-        check(&PodGroup, json!({"spec": {"schedulingPolicy": {"gang": {"minCount": 2}}}}), &[]);
+        check(&POD_GROUP, json!({"spec": {"schedulingPolicy": {"gang": {"minCount": 2}}}}), &[]);
         check(
-            &PodGroup,
+            &POD_GROUP,
             json!({"spec": {"schedulingPolicy": {"gang": {"minCount": 0}}}}),
             &["spec.schedulingPolicy.gang.minCount: Invalid value: 0: must be greater than or equal to 1"],
         );
         check(
-            &Workload,
+            &WORKLOAD,
             json!({"spec": {"podGroupTemplates": [{"schedulingPolicy": {"basic": {}}}]}}),
             &["spec.podGroupTemplates[0].name: Required value"],
         );

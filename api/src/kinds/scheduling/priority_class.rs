@@ -1,18 +1,13 @@
 //! PriorityClass (`pkg/apis/scheduling/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, start};
+use crate::kinds::column::Column;
 use crate::kinds::common::metadata::immutable;
-use crate::kinds::common::values::{fill, int, is_true, text};
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::kinds::common::values::{fill, int, is_true};
+use crate::kinds::kind::Kind;
 use crate::meta;
-
-/// The behaviour of PriorityClasses.
-pub struct PriorityClass;
 
 /// Largest value that users may give.
 pub const HIGHEST_USER_PRIORITY: i64 = 1_000_000_000;
@@ -21,70 +16,49 @@ pub const SYSTEM_CLASSES: &[(&str, i64)] =
     &[("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
 
 const SYSTEM_PREFIX: &str = "system-";
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Value", "integer", "The priority."),
-    Column::new("Global-Default", "boolean", "Whether pods without class get this one."),
-    Column::AGE,
-    Column::new("PreemptionPolicy", "string", "Whether pods may push others away."),
-];
+/// The behaviour of PriorityClasses.
+pub static PRIORITY_CLASS: Kind = Kind {
+    default,
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[
+        Column::NAME,
+        Column::count("Value", "/value", "The priority."),
+        Column::flag("Global-Default", "/globalDefault", "Whether pods without class get this one."),
+        Column::AGE,
+        Column::text("PreemptionPolicy", "/preemptionPolicy", "Whether pods may push others away."),
+    ],
+    ..Kind::COUNTED
+};
 
-impl Strategy for PriorityClass {
-    fn default(&self, obj: &mut Value) {
-        fill(obj, "preemptionPolicy", "PreemptLowerPriority");
-    }
+fn default(obj: &mut Value) {
+    fill(obj, "preemptionPolicy", "PreemptLowerPriority");
+}
 
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        if meta::name(obj).starts_with(SYSTEM_PREFIX) {
-            if let Err(reason) = known_system_class(obj) {
-                errs.forbidden(
-                    &root.child("metadata").child("name"),
-                    format!("priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only. error: {reason}"),
-                );
-            }
-        } else if int(obj, "/value").unwrap_or(0) > HIGHEST_USER_PRIORITY {
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    if meta::name(obj).starts_with(SYSTEM_PREFIX) {
+        if let Err(reason) = known_system_class(obj) {
             errs.forbidden(
-                &root.child("value"),
-                format!("maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"),
+                &root.child("metadata").child("name"),
+                format!("priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only. error: {reason}"),
             );
         }
-        root.child("preemptionPolicy").one_of(&["PreemptLowerPriority", "Never"], &mut errs);
-        errs
+    } else if int(obj, "/value").unwrap_or(0) > HIGHEST_USER_PRIORITY {
+        errs.forbidden(
+            &root.child("value"),
+            format!("maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"),
+        );
     }
+    root.child("preemptionPolicy").one_of(&["PreemptLowerPriority", "Never"], errs);
+}
 
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(new);
-        if int(new, "/value").unwrap_or(0) != int(old, "/value").unwrap_or(0) {
-            errs.forbidden(&root.child("value"), "may not be changed in an update.");
-        }
-        immutable(&root.child("preemptionPolicy"), old.get("preemptionPolicy"), &mut errs);
-        errs
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    let root = At::root(new);
+    if int(new, "/value").unwrap_or(0) != int(old, "/value").unwrap_or(0) {
+        errs.forbidden(&root.child("value"), "may not be changed in an update.");
     }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        vec![
-            name(obj),
-            int(obj, "/value").unwrap_or(0).into(),
-            is_true(obj, "/globalDefault").into(),
-            age(obj, now),
-            text(obj, "/preemptionPolicy").into(),
-        ]
-    }
+    immutable(&root.child("preemptionPolicy"), old.get("preemptionPolicy"), errs);
 }
 
 fn known_system_class(obj: &Value) -> Result<(), String> {
@@ -110,22 +84,22 @@ mod tests {
 
     #[test]
     fn values() {
-        check(&PriorityClass, json!({"metadata": {"name": "a"}, "value": 1000}), &[]);
-        check(&PriorityClass, json!({"metadata": {"name": "system-node-critical"}, "value": 2_000_001_000}), &[]);
+        check(&PRIORITY_CLASS, json!({"metadata": {"name": "a"}, "value": 1000}), &[]);
+        check(&PRIORITY_CLASS, json!({"metadata": {"name": "system-node-critical"}, "value": 2_000_001_000}), &[]);
         check(
-            &PriorityClass,
+            &PRIORITY_CLASS,
             json!({"metadata": {"name": "a"}, "value": 1_000_000_001}),
             &["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
         );
         check(
-            &PriorityClass,
+            &PRIORITY_CLASS,
             json!({"metadata": {"name": "system-x"}, "value": 1}),
             &[
                 "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-x is not a known system priority class",
             ],
         );
         check_update(
-            &PriorityClass,
+            &PRIORITY_CLASS,
             json!({"value": 1}),
             json!({"value": 2}),
             &["value: Forbidden: may not be changed in an update."],
@@ -135,7 +109,7 @@ mod tests {
     #[test]
     fn cells() {
         check_cells(
-            &PriorityClass,
+            &PRIORITY_CLASS,
             &json!({"metadata": {"name": "a"}, "value": 5, "preemptionPolicy": "Never"}),
             &["a", "5", "false", "<unknown>", "Never"],
         );

@@ -1,80 +1,42 @@
 //! StorageVersionMigration (`storagemigration.k8s.io`) and StorageVersion (`internal.apiserver.k8s.io`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::field::{At, Errors};
-use crate::kinds::common::generation::{advance, drop_status, keep_status, start};
-use crate::kinds::common::metadata::immutable;
-use crate::kinds::common::values::text;
-use crate::kinds::printing::{age, name};
-use crate::kinds::{Column, Context, Strategy};
+use crate::field::At;
+use crate::kinds::column::Column;
+use crate::kinds::common::values::{list, text};
+use crate::kinds::kind::Kind;
+use crate::kinds::printing::UNSET;
 
 /// The behaviour of StorageVersionMigrations.
-pub struct StorageVersionMigration;
-
-/// The behaviour of StorageVersions.
-pub struct StorageVersion;
-
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("CommonEncodingVersion", "string", "Version that all servers write."),
-    Column::new("StorageVersions", "string", "Versions that servers write."),
-    Column::AGE,
-];
-
-impl Strategy for StorageVersionMigration {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-        start(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-        advance(new, old);
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let resource = At::root(obj).child("spec").child("resource").child("resource");
+pub static STORAGE_VERSION_MIGRATION: Kind = Kind {
+    validate: |obj, errs| {
+        let resource = At::root(obj).at("spec.resource.resource");
         if resource.is_empty() {
             errs.required_because(&resource, "resource is required");
         }
-        errs
-    }
+    },
+    immutable: &["spec"],
+    ..Kind::SPEC_STATUS
+};
 
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = self.validate(new);
-        immutable(&At::root(new).child("spec"), old.get("spec"), &mut errs);
-        errs
-    }
-}
+/// The behaviour of StorageVersions.
+pub static STORAGE_VERSION: Kind = Kind {
+    columns: &[
+        Column::NAME,
+        Column::text("CommonEncodingVersion", "/status/commonEncodingVersion", "Version that all servers write.")
+            .or(UNSET),
+        Column::shown("StorageVersions", versions, "Versions that servers write."),
+        Column::AGE,
+    ],
+    ..Kind::STATUS
+};
 
-impl Strategy for StorageVersion {
-    fn prepare_create(&self, _cx: &Context, obj: &mut Value) {
-        drop_status(obj);
-    }
-
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        keep_status(new, old);
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let common = match text(obj, "/status/commonEncodingVersion") {
-            "" => "<unset>",
-            version => version,
-        };
-        let versions: Vec<String> = crate::kinds::common::values::list(obj, "/status/storageVersions")
-            .iter()
-            .map(|v| format!("{}={}", text(v, "/apiServerID"), text(v, "/encodingVersion")))
-            .collect();
-        let versions = if versions.is_empty() { "<unset>".to_owned() } else { versions.join(",") };
-        vec![name(obj), common.into(), versions.into(), age(obj, now)]
-    }
+fn versions(obj: &Value) -> String {
+    let all = list(obj, "/status/storageVersions").iter();
+    let all: Vec<String> =
+        all.map(|v| format!("{}={}", text(v, "/apiServerID"), text(v, "/encodingVersion"))).collect();
+    if all.is_empty() { UNSET.to_owned() } else { all.join(",") }
 }
 
 #[cfg(test)]
@@ -87,10 +49,10 @@ mod tests {
     #[test]
     fn fields() {
         check(
-            &StorageVersionMigration,
+            &STORAGE_VERSION_MIGRATION,
             json!({"spec": {}}),
             &["spec.resource.resource: Required value: resource is required"],
         );
-        check_cells(&StorageVersion, &json!({"metadata": {"name": "v"}}), &["v", "<unset>", "<unset>", "<unknown>"]);
+        check_cells(&STORAGE_VERSION, &json!({"metadata": {"name": "v"}}), &["v", "<unset>", "<unset>", "<unknown>"]);
     }
 }

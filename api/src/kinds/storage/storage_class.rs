@@ -1,18 +1,14 @@
 //! StorageClass (`pkg/apis/storage/validation @ v1.36`).
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::cells::{bool_or, is_marked};
+use crate::kinds::column::Column;
+use crate::kinds::common::cells::is_marked;
 use crate::kinds::common::metadata::immutable;
-use crate::kinds::common::values::{fill, same, text};
-use crate::kinds::printing::age;
-use crate::kinds::{Column, Strategy};
+use crate::kinds::common::values::{fill, same};
+use crate::kinds::kind::Kind;
 use crate::{meta, names};
-
-/// The behaviour of StorageClasses.
-pub struct StorageClass;
 
 /// Annotation that marks the default class.
 pub const DEFAULT_ANNOTATION: &str = "storageclass.kubernetes.io/is-default-class";
@@ -21,70 +17,54 @@ const BETA_DEFAULT_ANNOTATION: &str = "storageclass.beta.kubernetes.io/is-defaul
 const MAX_PARAMETERS: usize = 512;
 const MAX_PARAMETER_BYTES: usize = 256 * 1024;
 
-const COLUMNS: &[Column] = &[
-    Column::NAME,
-    Column::new("Provisioner", "string", "Who makes volumes of the class."),
-    Column::new("ReclaimPolicy", "string", "What happens to a volume when its claim is gone."),
-    Column::new("VolumeBindingMode", "string", "When volumes are made and bound."),
-    Column::new("AllowVolumeExpansion", "string", "Whether volumes can grow."),
-    Column::AGE,
-];
+/// The behaviour of StorageClasses.
+pub static STORAGE_CLASS: Kind = Kind {
+    default,
+    validate,
+    validate_update: Some(validate_update),
+    columns: &[
+        Column::NAME.showing(shown_name),
+        Column::text("Provisioner", "/provisioner", "Who makes volumes of the class."),
+        Column::text("ReclaimPolicy", "/reclaimPolicy", "What happens to a volume when its claim is gone."),
+        Column::text("VolumeBindingMode", "/volumeBindingMode", "When volumes are made and bound."),
+        Column::flag("AllowVolumeExpansion", "/allowVolumeExpansion", "Whether volumes can grow.").typed("string"),
+        Column::AGE,
+    ],
+    ..Kind::DATA
+};
 
-impl Strategy for StorageClass {
-    fn default(&self, obj: &mut Value) {
-        fill(obj, "reclaimPolicy", "Delete");
-        fill(obj, "volumeBindingMode", "Immediate");
+fn default(obj: &mut Value) {
+    fill(obj, "reclaimPolicy", "Delete");
+    fill(obj, "volumeBindingMode", "Immediate");
+}
+
+fn validate(obj: &Value, errs: &mut Errors) {
+    let root = At::root(obj);
+    provisioner(&root.child("provisioner"), errs);
+    parameters(&root.child("parameters"), errs);
+    root.child("reclaimPolicy").one_of(&["Delete", "Retain"], errs);
+    let mode = root.child("volumeBindingMode");
+    if mode.require(errs) {
+        mode.one_of(&["Immediate", "WaitForFirstConsumer"], errs);
     }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(obj);
-        provisioner(&root.child("provisioner"), &mut errs);
-        parameters(&root.child("parameters"), &mut errs);
-        root.child("reclaimPolicy").one_of(&["Delete", "Retain"], &mut errs);
-        let mode = root.child("volumeBindingMode");
-        if mode.require(&mut errs) {
-            mode.one_of(&["Immediate", "WaitForFirstConsumer"], &mut errs);
+    for topology in root.child("allowedTopologies").items() {
+        for expression in topology.child("matchLabelExpressions").items() {
+            expression.child("key").check(names::is_qualified_name, errs);
+            expression.child("values").require(errs);
         }
-        for topology in root.child("allowedTopologies").items() {
-            for expression in topology.child("matchLabelExpressions").items() {
-                expression.child("key").check(names::is_qualified_name, &mut errs);
-                expression.child("values").require(&mut errs);
-            }
+    }
+}
+
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    let root = At::root(new);
+    for field in ["parameters", "provisioner", "reclaimPolicy"] {
+        let at = root.child(field);
+        if !same(at.value, old.get(field)) {
+            errs.forbidden(&at, format!("updates to {field} are forbidden."));
         }
-        errs
     }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        let root = At::root(new);
-        for field in ["parameters", "provisioner", "reclaimPolicy"] {
-            let at = root.child(field);
-            if !same(at.value, old.get(field)) {
-                errs.forbidden(&at, format!("updates to {field} are forbidden."));
-            }
-        }
-        immutable(&root.child("volumeBindingMode"), old.get("volumeBindingMode"), &mut errs);
-        errs.extend(self.validate(new));
-        errs
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        let default = is_marked(obj, DEFAULT_ANNOTATION) || is_marked(obj, BETA_DEFAULT_ANNOTATION);
-        let name = if default { format!("{} (default)", meta::name(obj)) } else { meta::name(obj).to_owned() };
-        vec![
-            name.into(),
-            text(obj, "/provisioner").into(),
-            text(obj, "/reclaimPolicy").into(),
-            text(obj, "/volumeBindingMode").into(),
-            bool_or(obj, "/allowVolumeExpansion", "false"),
-            age(obj, now),
-        ]
-    }
+    immutable(&root.child("volumeBindingMode"), old.get("volumeBindingMode"), errs);
+    validate(new, errs);
 }
 
 fn provisioner(at: &At<'_>, errs: &mut Errors) {
@@ -112,6 +92,11 @@ pub fn parameters(at: &At<'_>, errs: &mut Errors) {
     }
 }
 
+fn shown_name(obj: &Value) -> String {
+    let default = is_marked(obj, DEFAULT_ANNOTATION) || is_marked(obj, BETA_DEFAULT_ANNOTATION);
+    if default { format!("{} (default)", meta::name(obj)) } else { meta::name(obj).to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -121,9 +106,9 @@ mod tests {
 
     #[test]
     fn fields() {
-        check(&StorageClass, json!({"provisioner": "a.io/b"}), &[]);
+        check(&STORAGE_CLASS, json!({"provisioner": "a.io/b"}), &[]);
         check(
-            &StorageClass,
+            &STORAGE_CLASS,
             json!({"reclaimPolicy": "Recycle"}),
             &[
                 "provisioner: Required value",
@@ -131,7 +116,7 @@ mod tests {
             ],
         );
         check_update(
-            &StorageClass,
+            &STORAGE_CLASS,
             json!({"provisioner": "a.io/b"}),
             json!({"provisioner": "a.io/c", "volumeBindingMode": "WaitForFirstConsumer"}),
             &[
@@ -145,8 +130,8 @@ mod tests {
     fn cells_mark_the_default() {
         let obj = json!({"metadata": {"name": "s", "annotations": {DEFAULT_ANNOTATION: "true"}}, "provisioner": "p"});
         check_cells(
-            &StorageClass,
-            &defaulted(&StorageClass, obj),
+            &STORAGE_CLASS,
+            &defaulted(&STORAGE_CLASS, obj),
             &["s (default)", "p", "Delete", "Immediate", "false", "<unknown>"],
         );
     }

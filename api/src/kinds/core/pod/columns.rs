@@ -3,25 +3,30 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::kinds::column::Column;
 use crate::kinds::common::values::{int, is_true, is_unset, list, text};
 use crate::kinds::printing::{self, NONE};
-use crate::kinds::strategy::Column;
 
 /// The columns of pods.
 pub const COLUMNS: &[Column] = &[
     Column::NAME,
-    Column::new("Ready", "string", "The aggregate readiness state of this pod for accepting traffic."),
-    Column::new("Status", "string", "The aggregate status of the containers in this pod."),
+    Column::shown("Ready", ready, "The aggregate readiness state of this pod for accepting traffic."),
+    Column::shown("Status", reason, "The aggregate status of the containers in this pod."),
     Column::new(
         "Restarts",
         "string",
+        |pod, now| restarts(pod, now).into(),
         "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.",
     ),
     Column::AGE,
-    Column::wide("IP", "string", "IP address allocated to the pod. Routable at least within the cluster."),
-    Column::wide("Node", "string", "Name of the node the pod is scheduled onto."),
-    Column::wide("Nominated Node", "string", "Node on which preempted pods made room for this pod."),
-    Column::wide("Readiness Gates", "string", "How many of the pod's readiness gates hold."),
+    Column::text("IP", "/status/podIPs/0/ip", "IP address allocated to the pod. Routable at least within the cluster.")
+        .or(NONE)
+        .wide(),
+    Column::text("Node", "/spec/nodeName", "Name of the node the pod is scheduled onto.").or(NONE).wide(),
+    Column::text("Nominated Node", "/status/nominatedNodeName", "Node on which preempted pods made room for this pod.")
+        .or(NONE)
+        .wide(),
+    Column::shown("Readiness Gates", gates, "How many of the pod's readiness gates hold.").wide(),
 ];
 
 /// What a row says of the pod's containers.
@@ -34,27 +39,26 @@ struct Summary {
     reason: String,
 }
 
-/// Cells of a pod.
-pub fn cells(pod: &Value, now: Timestamp) -> Vec<Value> {
+fn ready(pod: &Value) -> String {
     let summary = summarise(pod);
-    let restarts = match summary.last_restart {
+    format!("{}/{}", summary.ready, summary.total)
+}
+
+fn restarts(pod: &Value, now: Timestamp) -> String {
+    let summary = summarise(pod);
+    match summary.last_restart {
         Some(at) if summary.restarts != 0 => format!("{} ({} ago)", summary.restarts, printing::between(at, now)),
         _ => summary.restarts.to_string(),
-    };
-    let or_none = |value: &str| Value::from(if value.is_empty() { NONE } else { value });
+    }
+}
+
+fn gates(pod: &Value) -> String {
     let gates = list(pod, "/spec/readinessGates");
+    if gates.is_empty() {
+        return NONE.to_owned();
+    }
     let holding = gates.iter().filter(|gate| condition_is_true(pod, text(gate, "/conditionType"))).count();
-    vec![
-        printing::name(pod),
-        format!("{}/{}", summary.ready, summary.total).into(),
-        summary.reason.into(),
-        restarts.into(),
-        printing::age(pod, now),
-        or_none(text(pod, "/status/podIPs/0/ip")),
-        or_none(text(pod, "/spec/nodeName")),
-        or_none(text(pod, "/status/nominatedNodeName")),
-        if gates.is_empty() { NONE.into() } else { format!("{holding}/{}", gates.len()).into() },
-    ]
+    format!("{holding}/{}", gates.len())
 }
 
 /// The word in the column `Status`.

@@ -10,9 +10,6 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub use binding::{BindError, bind};
@@ -20,138 +17,79 @@ pub use columns::reason;
 pub use qos::compute as qos_class;
 
 use crate::field::{At, Errors};
+use crate::kinds::column::Selectable;
 use crate::kinds::common::generation;
-use crate::kinds::common::values::{ensure, fill, is_unset, list, remove, same, set, text, within};
+use crate::kinds::common::values::{ensure, fill, is_unset, list, same, set, text, within};
+use crate::kinds::kind::Kind;
 use crate::kinds::podspec::{defaults, resources, warnings};
-use crate::kinds::strategy::{Column, Context, Strategy};
+use crate::kinds::strategy::Context;
 use crate::time;
 
 /// The strategy of pods (`pkg/registry/core/pod/strategy.go @ v1.36`).
-pub struct Pod;
+pub static POD: Kind = Kind {
+    default,
+    prepare_create,
+    prepare_status_update,
+    validate: update::metadata_and_spec,
+    validate_create,
+    validate_update: Some(update::validate),
+    validate_status: update::validate_status,
+    warnings,
+    columns: columns::COLUMNS,
+    selectable: &[
+        Selectable::text("spec.nodeName", "/spec/nodeName"),
+        Selectable::text("spec.restartPolicy", "/spec/restartPolicy"),
+        Selectable::text("spec.schedulerName", "/spec/schedulerName"),
+        Selectable::text("spec.serviceAccountName", "/spec/serviceAccountName"),
+        Selectable::flag("spec.hostNetwork", "/spec/hostNetwork"),
+        Selectable::text("status.phase", "/status/phase"),
+        Selectable::text("status.podIP", "/status/podIP"),
+        Selectable::text("status.nominatedNodeName", "/status/nominatedNodeName"),
+    ],
+    graceful_delete,
+    subresources: &[("ephemeralcontainers", &update::EPHEMERAL_CONTAINERS), ("resize", &resize::RESIZE)],
+    ..Kind::SPEC_STATUS
+};
 
-const SELECTABLE: &[&str] = &[
-    "spec.nodeName",
-    "spec.restartPolicy",
-    "spec.schedulerName",
-    "spec.serviceAccountName",
-    "spec.hostNetwork",
-    "status.phase",
-    "status.podIP",
-    "status.nominatedNodeName",
-];
-
-impl Strategy for Pod {
-    fn default(&self, obj: &mut Value) {
-        if let Some(spec) = ensure(obj, "spec") {
-            defaults::pod_spec(spec);
-            defaults::pod_only(spec);
-        }
-        within(obj, "status", |status| {
-            resources::canonical_statuses(status);
-            addresses(status);
-        });
+fn default(obj: &mut Value) {
+    if let Some(spec) = ensure(obj, "spec") {
+        defaults::pod_spec(spec);
+        defaults::pod_only(spec);
     }
+    within(obj, "status", |status| {
+        resources::canonical_statuses(status);
+        addresses(status);
+    });
+}
 
-    fn prepare_create(&self, cx: &Context, obj: &mut Value) {
-        generation::start(obj);
-        let mut status = json!({"phase": "Pending", "qosClass": qos::compute(obj)});
-        if !list(obj, "/spec/schedulingGates").is_empty() {
-            set(
-                &mut status,
-                "conditions",
-                json!([{
-                    "type": "PodScheduled",
-                    "status": "False",
-                    "lastTransitionTime": time::format(cx.now),
-                    "reason": "SchedulingGated",
-                    "message": "Scheduling is blocked due to non-empty scheduling gates",
-                    "observedGeneration": 1,
-                }]),
-            );
-        }
-        set(obj, "status", status);
-        spread_over_label_keys(obj);
+fn prepare_create(cx: &Context, obj: &mut Value) {
+    let mut status = json!({"phase": "Pending", "qosClass": qos::compute(obj)});
+    if !list(obj, "/spec/schedulingGates").is_empty() {
+        set(
+            &mut status,
+            "conditions",
+            json!([{
+                "type": "PodScheduled",
+                "status": "False",
+                "lastTransitionTime": time::format(cx.now),
+                "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+                "observedGeneration": 1,
+            }]),
+        );
     }
+    set(obj, "status", status);
+    spread_over_label_keys(obj);
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_status(new, old);
-        advance(new, old);
-    }
-
-    fn prepare_status_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        generation::keep_desired(new, old);
-        generation::carry_metadata(new, old, "ownerReferences");
-        generation::carry_metadata(new, old, "generation");
-        if let Some(status) = ensure(new, "status")
-            && let Some(class) = old.pointer("/status/qosClass")
-        {
-            fill(status, "qosClass", class.clone());
-        }
-    }
-
-    fn validate(&self, obj: &Value) -> Errors {
-        let mut errs = Errors::new();
-        update::metadata_and_spec(obj, &mut errs);
-        errs
-    }
-
-    fn validate_create(&self, obj: &Value) -> Errors {
-        let mut errs = self.validate(obj);
-        let ephemeral = At::root(obj).child("spec").child("ephemeralContainers");
-        if !ephemeral.is_empty() {
-            errs.forbidden(&ephemeral, "cannot be set on create");
-        }
-        errs
-    }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        update::validate(new, old)
-    }
-
-    fn validate_status_update(&self, new: &Value, old: &Value) -> Errors {
-        update::validate_status(new, old)
-    }
-
-    fn warnings(&self, obj: &Value, old: Option<&Value>) -> Vec<String> {
-        if old.is_some_and(|old| same(obj.get("spec"), old.get("spec"))) {
-            return Vec::new();
-        }
-        warnings::pod_spec(&At::root(obj).child("spec"))
-    }
-
-    fn columns(&self) -> &'static [Column] {
-        columns::COLUMNS
-    }
-
-    fn cells(&self, obj: &Value, now: Timestamp) -> Vec<Value> {
-        columns::cells(obj, now)
-    }
-
-    fn selectable_names(&self) -> &'static [&'static str] {
-        SELECTABLE
-    }
-
-    fn selectable<'a>(&self, obj: &'a Value) -> Vec<(&'static str, Cow<'a, str>)> {
-        SELECTABLE.iter().map(|name| (*name, selectable(obj, name))).collect()
-    }
-
-    fn graceful_delete(&self, obj: &Value, requested: Option<i64>) -> Option<i64> {
-        let wanted = requested
-            .or_else(|| obj.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64))
-            .unwrap_or(0);
-        let over = matches!(text(obj, "/status/phase"), "Succeeded" | "Failed");
-        if over || text(obj, "/spec/nodeName").is_empty() {
-            return Some(0);
-        }
-        Some(if wanted < 0 { 1 } else { wanted })
-    }
-
-    fn subresource(&self, name: &str) -> Option<&'static dyn Strategy> {
-        match name {
-            "ephemeralcontainers" => Some(&update::EphemeralContainers),
-            "resize" => Some(&resize::Resize),
-            _ => None,
-        }
+fn prepare_status_update(new: &mut Value, old: &Value) {
+    generation::keep_desired(new, old);
+    generation::carry_metadata(new, old, "ownerReferences");
+    generation::carry_metadata(new, old, "generation");
+    if let Some(status) = ensure(new, "status")
+        && let Some(class) = old.pointer("/status/qosClass")
+    {
+        fill(status, "qosClass", class.clone());
     }
 }
 
@@ -169,24 +107,28 @@ fn addresses(status: &mut Value) {
     }
 }
 
-fn selectable<'a>(obj: &'a Value, name: &str) -> Cow<'a, str> {
-    match name {
-        "spec.hostNetwork" => {
-            Cow::Borrowed(if obj.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) { "true" } else { "false" })
-        }
-        _ => Cow::Borrowed(text(obj, &format!("/{}", name.replace('.', "/")))),
+fn validate_create(obj: &Value, errs: &mut Errors) {
+    let ephemeral = At::root(obj).child("spec").child("ephemeralContainers");
+    if !ephemeral.is_empty() {
+        errs.forbidden(&ephemeral, "cannot be set on create");
     }
 }
 
-/// Raises the generation when the spec changed.
-fn advance(new: &mut Value, old: &Value) {
-    let before = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
-    let after = if same(new.get("spec"), old.get("spec")) { before } else { before.saturating_add(1) };
-    within(
-        new,
-        "metadata",
-        |meta| if after == 0 { remove(meta, "generation") } else { set(meta, "generation", after) },
-    );
+fn warnings(obj: &Value, old: Option<&Value>) -> Vec<String> {
+    if old.is_some_and(|old| same(obj.get("spec"), old.get("spec"))) {
+        return Vec::new();
+    }
+    warnings::pod_spec(&At::root(obj).child("spec"))
+}
+
+fn graceful_delete(obj: &Value, requested: Option<i64>) -> Option<i64> {
+    let wanted =
+        requested.or_else(|| obj.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64)).unwrap_or(0);
+    let over = matches!(text(obj, "/status/phase"), "Succeeded" | "Failed");
+    if over || text(obj, "/spec/nodeName").is_empty() {
+        return Some(0);
+    }
+    Some(if wanted < 0 { 1 } else { wanted })
 }
 
 /// Turns `matchLabelKeys` of spread constraints and affinity terms into requirements of their selectors, with this pod's labels.

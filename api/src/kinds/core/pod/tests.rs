@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::kinds::Strategy;
 use crate::kinds::testing::{check_update, cx, messages, now, overlay, printed, stored, update};
 
 fn pod() -> Value {
@@ -12,12 +13,12 @@ fn pod() -> Value {
 
 #[test]
 fn a_new_pod_is_pending_with_its_class() {
-    let created = stored(&Pod, &overlay(&pod(), &json!({"status": {"phase": "Running"}})));
+    let created = stored(&POD, &overlay(&pod(), &json!({"status": {"phase": "Running"}})));
     assert_eq!(created["status"], json!({"phase": "Pending", "qosClass": "BestEffort"}));
     assert_eq!(created["metadata"]["generation"], 1);
-    let gated = stored(&Pod, &overlay(&pod(), &json!({"spec": {"schedulingGates": [{"name": "x.io/g"}]}})));
+    let gated = stored(&POD, &overlay(&pod(), &json!({"spec": {"schedulingGates": [{"name": "x.io/g"}]}})));
     assert_eq!(gated["status"]["conditions"][0]["reason"], "SchedulingGated");
-    assert!(printed(&Pod, &gated).starts_with("p | 0/1 | SchedulingGated | 0 | 60m | <none>"));
+    assert!(printed(&POD, &gated).starts_with("p | 0/1 | SchedulingGated | 0 | 60m | <none>"));
 }
 
 #[test]
@@ -35,15 +36,15 @@ fn quality_of_service() {
 #[test]
 fn updates_that_are_allowed() {
     let image = json!({"spec": {"containers": [{"name": "c", "image": "busybox:2"}]}});
-    let base = stored(&Pod, &pod());
+    let base = stored(&POD, &pod());
     let mut with_image = base.clone();
     with_image["spec"]["containers"][0]["image"] = json!("busybox:2");
-    let (new, errs) = update(&Pod, &pod(), &with_image);
+    let (new, errs) = update(&POD, &pod(), &with_image);
     assert_eq!(errs, Vec::<String>::new());
     assert_eq!(new["metadata"]["generation"], 2);
     drop(image);
     check_update(
-        &Pod,
+        &POD,
         &pod(),
         &[
             (json!({"metadata": {"labels": {"x": "y"}}}), &[]),
@@ -54,13 +55,13 @@ fn updates_that_are_allowed() {
             ),
         ],
     );
-    let (same, _) = update(&Pod, &pod(), &json!({"metadata": {"labels": {"x": "y"}}}));
+    let (same, _) = update(&POD, &pod(), &json!({"metadata": {"labels": {"x": "y"}}}));
     assert_eq!(same["metadata"]["generation"], 1);
 }
 
 #[test]
 fn updates_that_are_not() {
-    let (_, errs) = update(&Pod, &pod(), &json!({"spec": {"hostname": "h", "nodeName": "n"}}));
+    let (_, errs) = update(&POD, &pod(), &json!({"spec": {"hostname": "h", "nodeName": "n"}}));
     assert_eq!(
         errs,
         [
@@ -69,7 +70,7 @@ fn updates_that_are_not() {
     );
     let containers = json!([{"name": "c", "image": "b"}, {"name": "d", "image": "b"}]);
     check_update(
-        &Pod,
+        &POD,
         &pod(),
         &[
             (
@@ -89,7 +90,7 @@ fn updates_that_are_not() {
     );
     let limited = overlay(&pod(), &json!({"spec": {"activeDeadlineSeconds": 5}}));
     check_update(
-        &Pod,
+        &POD,
         &limited,
         &[
             (
@@ -109,23 +110,23 @@ fn updates_that_are_not() {
 #[test]
 fn status_updates_keep_the_spec_and_terminated_containers() {
     let base = overlay(&pod(), &json!({"spec": {"restartPolicy": "Never"}}));
-    let mut old = stored(&Pod, &base);
+    let mut old = stored(&POD, &base);
     old["status"]["containerStatuses"] = json!([{"name": "c", "state": {"terminated": {"exitCode": 0}}}]);
     let mut new = old.clone();
     new["spec"]["hostname"] = json!("h");
     new["status"] = json!({"phase": "Running", "containerStatuses": [{"name": "c", "state": {"running": {}}}]});
-    Pod.prepare_status_update(&cx(), &mut new, &old);
+    POD.prepare_status_update(&cx(), &mut new, &old);
     assert_eq!(new["spec"], old["spec"]);
     assert_eq!(new["status"]["qosClass"], "BestEffort");
     assert_eq!(
-        messages(&Pod.validate_status_update(&new, &old)),
+        messages(&POD.validate_status_update(&new, &old)),
         ["status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"]
     );
 }
 
 #[test]
 fn binding_sets_the_node_once() {
-    let mut bound = stored(&Pod, &pod());
+    let mut bound = stored(&POD, &pod());
     let binding =
         json!({"metadata": {"name": "p", "annotations": {"a": "b"}}, "target": {"kind": "Node", "name": "n1"}});
     bind(&mut bound, &binding, now()).unwrap();
@@ -137,22 +138,22 @@ fn binding_sets_the_node_once() {
 
 #[test]
 fn grace_of_a_deletion() {
-    let with = |patch: Value| stored(&Pod, &overlay(&pod(), &patch));
+    let with = |patch: Value| stored(&POD, &overlay(&pod(), &patch));
     let scheduled = with(json!({"spec": {"nodeName": "n"}}));
-    assert_eq!(Pod.graceful_delete(&with(json!({})), Some(10)), Some(0));
-    assert_eq!(Pod.graceful_delete(&scheduled, None), Some(30));
-    assert_eq!(Pod.graceful_delete(&scheduled, Some(0)), Some(0));
-    assert_eq!(Pod.graceful_delete(&scheduled, Some(-5)), Some(1));
+    assert_eq!(POD.graceful_delete(&with(json!({})), Some(10)), Some(0));
+    assert_eq!(POD.graceful_delete(&scheduled, None), Some(30));
+    assert_eq!(POD.graceful_delete(&scheduled, Some(0)), Some(0));
+    assert_eq!(POD.graceful_delete(&scheduled, Some(-5)), Some(1));
     let mut done = scheduled;
     done["status"]["phase"] = json!("Succeeded");
-    assert_eq!(Pod.graceful_delete(&done, None), Some(0));
+    assert_eq!(POD.graceful_delete(&done, None), Some(0));
 }
 
 #[test]
 fn the_address_is_the_first_of_the_addresses() {
     let defaulted = |status: Value| {
         let mut pod = json!({"status": status});
-        Pod.default(&mut pod);
+        POD.default(&mut pod);
         pod["status"].take()
     };
     let both = |ip: &str, ips: &[&str]| {
@@ -168,21 +169,20 @@ fn the_address_is_the_first_of_the_addresses() {
 
 #[test]
 fn selectable_fields() {
-    let mut bound = stored(&Pod, &pod());
+    let mut bound = stored(&POD, &pod());
     bound["status"]["podIPs"] = json!([{"ip": "10.0.0.1"}]);
-    Pod.default(&mut bound);
-    let fields = Pod.selectable(&bound);
-    assert_eq!(fields.len(), Pod.selectable_names().len());
-    assert!(fields.contains(&("status.podIP", "10.0.0.1".into())));
-    assert!(fields.contains(&("status.phase", "Pending".into())));
-    assert!(fields.contains(&("spec.nodeName", "".into())));
-    assert!(fields.contains(&("spec.hostNetwork", "false".into())));
+    POD.default(&mut bound);
+    let value = |name: &str| POD.selectable.iter().find(|field| field.name == name).map(|field| field.value(&bound));
+    assert_eq!(value("status.podIP").as_deref(), Some("10.0.0.1"));
+    assert_eq!(value("status.phase").as_deref(), Some("Pending"));
+    assert_eq!(value("spec.nodeName").as_deref(), Some(""));
+    assert_eq!(value("spec.hostNetwork").as_deref(), Some("false"));
 }
 
 #[test]
 fn ephemeral_containers_only_grow() {
-    let old = stored(&Pod, &pod());
-    let through = Pod.subresource("ephemeralcontainers").unwrap();
+    let old = stored(&POD, &pod());
+    let through = POD.subresource("ephemeralcontainers").unwrap();
     let mut new = old.clone();
     new["spec"]["ephemeralContainers"] = json!([{"name": "e", "image": "b", "targetContainerName": "c"}]);
     new["spec"]["hostname"] = json!("ignored");
@@ -215,8 +215,8 @@ fn resize_changes_resources_only() {
         &pod(),
         &json!({"spec": {"containers": [{"name": "c", "image": "b", "resources": {"limits": limits, "requests": {"cpu": "500m"}}}]}}),
     );
-    let old = stored(&Pod, &base);
-    let through = Pod.subresource("resize").unwrap();
+    let old = stored(&POD, &base);
+    let through = POD.subresource("resize").unwrap();
     let mut new = old.clone();
     new["spec"]["containers"][0]["resources"]["limits"]["cpu"] = json!("2");
     new["spec"]["containers"][0]["image"] = json!("ignored");
@@ -290,19 +290,19 @@ fn columns_say_what_upstream_says() {
         ),
     ];
     for (pod, expected) in rows {
-        let line = printed(&Pod, &pod);
+        let line = printed(&POD, &pod);
         assert!(line.starts_with(&format!(" | {expected} | <unknown>")), "{line} is not {expected}: {pod}");
     }
     let wide = json!({"metadata": {"name": "p", "creationTimestamp": "2026-01-01T11:59:00Z"},
         "spec": {"nodeName": "n", "readinessGates": [{"conditionType": "a"}, {"conditionType": "b"}]},
         "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}], "conditions": [{"type": "a", "status": "True"}]}});
-    assert_eq!(printed(&Pod, &wide), "p | 0/0 | Running | 0 | 60s | 10.0.0.1 | n | <none> | 1/2");
+    assert_eq!(printed(&POD, &wide), "p | 0/0 | Running | 0 | 60s | 10.0.0.1 | n | <none> | 1/2");
 }
 
 #[test]
 fn label_keys_become_requirements() {
     let constraint = json!({"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}, "matchLabelKeys": ["app", "none"]});
-    let created = stored(&Pod, &overlay(&pod(), &json!({"spec": {"topologySpreadConstraints": [constraint]}})));
+    let created = stored(&POD, &overlay(&pod(), &json!({"spec": {"topologySpreadConstraints": [constraint]}})));
     assert_eq!(
         created["spec"]["topologySpreadConstraints"][0]["labelSelector"],
         json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["a"]}]})
@@ -315,7 +315,7 @@ fn warnings_name_what_is_odd() {
         "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
         "ports": [{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 80, "protocol": "TCP"}]}]}});
     assert_eq!(
-        Pod.warnings(&odd, None),
+        POD.warnings(&odd, None),
         [
             "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
             "spec.containers[0].env[1]: hides previous definition of \"A\", which may be dropped when using apply",

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{advance, diff, qos};
+use super::{diff, qos};
 use crate::field::{At, Errors};
 use crate::kinds::common::checks::MAX_INT32;
 use crate::kinds::common::generation;
 use crate::kinds::common::values::{each, is_zero, list, remove, same, set, text};
+use crate::kinds::kind::Kind;
 use crate::kinds::podspec::{scheduling, spec};
-use crate::kinds::strategy::{Context, Strategy};
 use crate::names;
 
 /// Annotation of a pod that mirrors one the kubelet took from a file.
@@ -32,33 +32,30 @@ fn known_annotations(pod: &Value, errs: &mut Errors) {
 }
 
 /// Validates an update of the main resource.
-pub fn validate(new: &Value, old: &Value) -> Errors {
-    let mut errs = Errors::new();
+pub fn validate(new: &Value, old: &Value, errs: &mut Errors) {
     if same(new.get("spec"), old.get("spec")) {
         // It was found valid when it was stored, which is most of the work on an update of labels or annotations.
-        known_annotations(new, &mut errs);
-        annotations(new, old, &mut errs);
-        return errs;
+        known_annotations(new, errs);
+        return annotations(new, old, errs);
     }
-    metadata_and_spec(new, &mut errs);
-    annotations(new, old, &mut errs);
+    metadata_and_spec(new, errs);
+    annotations(new, old, errs);
     let at = At::root(new).child("spec");
-    if !containers(&at, old, &mut errs) || !deadline(&at, old, &mut errs) {
-        return errs;
+    if !containers(&at, old, errs) || !deadline(&at, old, errs) {
+        return;
     }
-    tolerations(&at.child("tolerations"), old, &mut errs);
-    gates(&at.child("schedulingGates"), old, &mut errs);
+    tolerations(&at.child("tolerations"), old, errs);
+    gates(&at.child("schedulingGates"), old, errs);
     if old.pointer("/status/qosClass").and_then(Value::as_str).is_some_and(|class| class != qos::compute(new)) {
         let class = text(new, "/status/qosClass");
         errs.invalid_value(&At::root(new).child("metadata").path, class, "Pod QoS is immutable");
     }
-    let allowed = without_updatable(new, old, &at, &mut errs);
+    let allowed = without_updatable(new, old, &at, errs);
     let stored = old.get("spec").unwrap_or(&Value::Null);
     if !same(Some(&allowed), Some(stored)) {
         let diff = diff::render("core.PodSpec", stored, &allowed);
         errs.forbidden(&at, format!("pod updates may not change fields other than {UPDATABLE}\n{diff}"));
     }
-    errs
 }
 
 /// The new spec with everything that may change put back.
@@ -174,19 +171,17 @@ fn annotations(new: &Value, old: &Value, errs: &mut Errors) {
 }
 
 /// Validates an update of the status.
-pub fn validate_status(new: &Value, old: &Value) -> Errors {
-    let mut errs = Errors::new();
-    annotations(new, old, &mut errs);
+pub fn validate_status(new: &Value, old: &Value, errs: &mut Errors) {
+    annotations(new, old, errs);
     let status = At::root(new).child("status");
     let nominated = status.child("nominatedNodeName");
     if !nominated.is_empty() && nominated.text() != text(old, "/status/nominatedNodeName") {
-        nominated.check(names::is_dns1123_subdomain, &mut errs);
+        nominated.check(names::is_dns1123_subdomain, errs);
     }
     let policy = text(old, "/spec/restartPolicy");
     for field in ["containerStatuses", "initContainerStatuses"] {
-        stays_terminated(&status.child(field), old, field, policy, &mut errs);
+        stays_terminated(&status.child(field), old, field, policy, errs);
     }
-    errs
 }
 
 /// A container that ended for good does not come back.
@@ -216,44 +211,37 @@ fn has_own_policy(pod: &Value, name: &str) -> bool {
 }
 
 /// Updates through `pods/ephemeralcontainers`: those and nothing else.
-pub struct EphemeralContainers;
+pub static EPHEMERAL_CONTAINERS: Kind =
+    Kind { default: super::default, prepare_update, validate_update: Some(validate_update), ..Kind::DATA };
 
-impl Strategy for EphemeralContainers {
-    fn default(&self, obj: &mut Value) {
-        super::Pod.default(obj);
+fn prepare_update(new: &mut Value, old: &Value) {
+    let mut kept = old.clone();
+    if let (Some(kept), Some(wanted)) = (kept.get_mut("spec"), new.get("spec")) {
+        generation::carry(kept, wanted, "ephemeralContainers");
     }
+    generation::keep_write_metadata(&mut kept, new);
+    *new = kept;
+    generation::advance(new, old, &[]);
+}
 
-    fn prepare_update(&self, _cx: &Context, new: &mut Value, old: &Value) {
-        let mut kept = old.clone();
-        if let (Some(kept), Some(wanted)) = (kept.get_mut("spec"), new.get("spec")) {
-            generation::carry(kept, wanted, "ephemeralContainers");
-        }
-        generation::keep_write_metadata(&mut kept, new);
-        *new = kept;
-        advance(new, old);
+fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
+    metadata_and_spec(new, errs);
+    let at = At::root(new).child("spec").child("ephemeralContainers");
+    if old.pointer("/metadata/annotations").is_some_and(|a| a.get(MIRROR_ANNOTATION).is_some()) {
+        errs.forbidden(&at, "static pods do not support ephemeral containers");
     }
-
-    fn validate_update(&self, new: &Value, old: &Value) -> Errors {
-        let mut errs = Errors::new();
-        metadata_and_spec(new, &mut errs);
-        let at = At::root(new).child("spec").child("ephemeralContainers");
-        if old.pointer("/metadata/annotations").is_some_and(|a| a.get(MIRROR_ANNOTATION).is_some()) {
-            errs.forbidden(&at, "static pods do not support ephemeral containers");
-        }
-        for (index, stored) in list(old, "/spec/ephemeralContainers").iter().enumerate() {
-            let name = text(stored, "/name");
-            match at.array().iter().find(|c| text(c, "/name") == name) {
-                None => errs.forbidden(&at, format!("existing ephemeral containers {name:?} may not be removed\n")),
-                Some(wanted) if !same(Some(wanted), Some(stored)) => {
-                    let diff = diff::render("core.EphemeralContainer", stored, wanted);
-                    errs.forbidden(
-                        &at.path.index(index),
-                        format!("existing ephemeral containers {name:?} may not be changed\n{diff}"),
-                    );
-                }
-                Some(_) => {}
+    for (index, stored) in list(old, "/spec/ephemeralContainers").iter().enumerate() {
+        let name = text(stored, "/name");
+        match at.array().iter().find(|c| text(c, "/name") == name) {
+            None => errs.forbidden(&at, format!("existing ephemeral containers {name:?} may not be removed\n")),
+            Some(wanted) if !same(Some(wanted), Some(stored)) => {
+                let diff = diff::render("core.EphemeralContainer", stored, wanted);
+                errs.forbidden(
+                    &at.path.index(index),
+                    format!("existing ephemeral containers {name:?} may not be changed\n{diff}"),
+                );
             }
+            Some(_) => {}
         }
-        errs
     }
 }
