@@ -13,6 +13,9 @@ pub const MAX_OPERATIONS: usize = 10_000;
 /// Most bytes of JSON that the copies of one patch may add; copies of copies would double an object without end.
 pub const MAX_COPIED: usize = 3 * 1024 * 1024;
 
+/// Deepest nesting a patch may make, as for bodies: what is deeper could not be read again, and would exhaust the stack.
+pub const MAX_DEPTH: usize = 127;
+
 /// Applies a patch: an array of operations, all or none.
 ///
 /// # Errors
@@ -52,8 +55,9 @@ fn step(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(
         "add" => place()?.add(document, value(), kind),
         "remove" => place()?.remove(document, kind).map(drop),
         "replace" => {
-            let place = place()?;
-            *place.find_mut(document).ok_or_else(|| missing(kind, place.text))? = value();
+            let (place, value) = (place()?, value());
+            place.bounded(&value)?;
+            *place.find_mut(document).ok_or_else(|| missing(kind, place.text))? = value;
             Ok(())
         }
         "move" => {
@@ -112,6 +116,15 @@ fn size(value: &Value) -> usize {
     }
 }
 
+/// Counts the levels of a value.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// Compares numbers by value, so that `1` is `1.0`.
 fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -147,7 +160,13 @@ impl<'a> Pointer<'a> {
         descend(document, &self.tokens)
     }
 
+    /// Refuses a value that would stand too deep here.
+    fn bounded(&self, value: &Value) -> Result<(), Error> {
+        if self.tokens.len() + depth(value) > MAX_DEPTH { Err(unprocessable("exceeded max depth")) } else { Ok(()) }
+    }
+
     fn add(&self, document: &mut Value, value: Value, kind: &str) -> Result<(), Error> {
+        self.bounded(&value)?;
         let absent = || missing(kind, self.text);
         let Some((last, parents)) = self.tokens.split_last() else {
             *document = value;
@@ -260,6 +279,24 @@ mod tests {
         ] {
             assert_eq!(apply(&original, &patch), Ok(result), "{patch}");
         }
+    }
+
+    #[test]
+    fn nesting_is_bounded_however_it_grows() {
+        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({ "a": inner }));
+        let deep = |levels: usize| "/a".repeat(levels);
+        let exceeded = Err(Error::Unprocessable("exceeded max depth".to_owned()));
+        let add = |at: usize, levels: usize| json!([{"op": "add", "path": deep(at), "value": nested(levels)}]);
+        assert_eq!(apply(&nested(100), &add(100, 27)), Ok(nested(127)));
+        assert_eq!(apply(&nested(100), &add(100, 28)), exceeded);
+        assert_eq!(apply(&nested(100), &json!([{"op": "replace", "path": deep(100), "value": nested(28)}])), exceeded);
+        // Each copy doubles the depth: sixteen make more levels than a thread's stack has room for.
+        let copies = (0..16).map(|n| json!({"op": "copy", "from": "/a", "path": deep((64 << n) + 1)}));
+        assert_eq!(apply(&nested(65), &Value::Array(copies.collect())), exceeded);
+        assert_eq!(
+            apply(&json!({"a": {}, "b": nested(126)}), &json!([{"op": "move", "from": "/b", "path": "/a/b"}])),
+            exceeded
+        );
     }
 
     #[test]
