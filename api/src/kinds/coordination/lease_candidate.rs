@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::lease::strategy;
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
-use crate::kinds::common::values::text;
 use crate::kinds::kind::Kind;
+use crate::names;
 
 /// The behaviour of LeaseCandidates.
 pub static LEASE_CANDIDATE: Kind = Kind {
@@ -20,6 +21,7 @@ pub static LEASE_CANDIDATE: Kind = Kind {
         Column::text("RenewTime", "/spec/renewTime", "When it last answered.").typed("date"),
         Column::AGE,
     ],
+    name: names::is_config_map_key,
     create_on_update: true,
     unconditional_update: false,
     ..Kind::DATA
@@ -27,11 +29,16 @@ pub static LEASE_CANDIDATE: Kind = Kind {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    for field in ["leaseName", "strategy", "binaryVersion"] {
+    for field in ["leaseName", "binaryVersion"] {
         spec.child(field).require(errs);
     }
-    if text(obj, "/spec/strategy") == "OldestEmulationVersion" {
-        spec.child("emulationVersion").require(errs);
+    let chosen = spec.child("strategy");
+    if chosen.text() == "OldestEmulationVersion" {
+        let emulated = spec.child("emulationVersion");
+        emulated.require_because("must be specified when `strategy` is 'OldestEmulationVersion'", errs);
+    }
+    if chosen.require(errs) {
+        strategy(&chosen, errs);
     }
 }
 
@@ -48,7 +55,7 @@ mod tests {
         check(
             &LEASE_CANDIDATE,
             json!({"spec": {"leaseName": "l", "strategy": "OldestEmulationVersion", "binaryVersion": "1"}}),
-            &["spec.emulationVersion: Required value"],
+            &["spec.emulationVersion: Required value: must be specified when `strategy` is 'OldestEmulationVersion'"],
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::field::{At, Errors};
+use crate::field::{At, Errors, Path};
 use crate::kinds::column::{Column, Selectable};
 use crate::kinds::common::values::{int, is_unset, text};
 use crate::kinds::kind::Kind;
@@ -91,12 +91,17 @@ fn convert(obj: &mut Value, from: &str, to: &str) {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let root = At::root(obj);
-    let (about, namespace) = (root.child("involvedObject").child("namespace"), meta::namespace(obj));
-    let fits = if about.is_empty() { ["", "default"].contains(&namespace) } else { about.text() == namespace };
+    let (about, namespace) = (root.at("involvedObject.namespace"), meta::namespace(obj));
+    let new = !is_unset(obj.get("eventTime"));
+    let fits = match about.text() {
+        "" if new => ["default", "kube-system"].contains(&namespace),
+        "" => ["", "default"].contains(&namespace),
+        about => new || about == namespace,
+    };
     if !fits {
         errs.invalid_value(&about, about.text(), "does not match event.namespace");
     }
-    if !is_unset(obj.get("eventTime")) {
+    if new {
         new_style(&root, errs);
     }
 }
@@ -106,10 +111,10 @@ fn pick<'a>(first: &'a str, second: &'a str) -> &'a str {
 }
 
 fn new_style(root: &At<'_>, errs: &mut Errors) {
-    let controller = root.child("reportingComponent");
-    if controller.require(errs) {
-        controller.check(names::is_qualified_name, errs);
-    }
+    // Upstream calls the field by its name in `events.k8s.io`.
+    let controller = At::new(root.child("reportingComponent").value, Path::new("reportingController"));
+    controller.require(errs);
+    controller.check(names::is_qualified_name, errs);
     for field in ["reportingInstance", "action", "reason"] {
         let at = root.child(field);
         if at.require(errs) && at.len() > MAX_NAME_BYTES {
@@ -191,8 +196,20 @@ mod tests {
         check(
             &EVENT,
             json!({"metadata": {"namespace": "default"}, "eventTime": "2026-01-01T00:00:00.000000Z", "type": "Normal", "reason": "x", "action": "y"}),
-            &["reportingComponent: Required value", "reportingInstance: Required value"],
+            &[
+                "reportingController: Required value",
+                "reportingController: Invalid value: \"\": name part must be non-empty",
+                "reportingController: Invalid value: \"\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                "reportingInstance: Required value",
+            ],
         );
+        let new = |namespace: &str, about: &str| {
+            json!({"metadata": {"namespace": namespace}, "involvedObject": {"namespace": about}, "eventTime": "2026-01-01T00:00:00.000000Z",
+                "type": "Normal", "reason": "x", "action": "y", "reportingComponent": "a", "reportingInstance": "b"})
+        };
+        check(&EVENT, new("kube-system", ""), &[]);
+        check(&EVENT, new("a", "b"), &[]);
+        check(&EVENT, new("a", ""), &["involvedObject.namespace: Invalid value: \"\": does not match event.namespace"]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub static NODE: Kind = Kind {
     prepare_update: |new, old| carry(new, old, "status"),
     validate,
     validate_update: Some(validate_update),
-    validate_status,
+    validate_status: |new, _, errs| status_fields(&At::root(new).child("status"), errs),
     columns: &[
         Column::NAME,
         Column::shown("Status", status, "Whether the node is ready and schedulable."),
@@ -100,8 +100,15 @@ fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
     }
 }
 
-fn validate_status(new: &Value, _old: &Value, errs: &mut Errors) {
-    amounts(&At::root(new).child("status"), errs);
+/// Checks amounts, and that no address is there twice.
+fn status_fields(status: &At<'_>, errs: &mut Errors) {
+    amounts(status, errs);
+    let mut seen = HashSet::new();
+    for address in status.child("addresses").items() {
+        if !seen.insert((address.child("type").text(), address.child("address").text())) {
+            errs.duplicate(&address);
+        }
+    }
 }
 
 fn amounts(status: &At<'_>, errs: &mut Errors) {
@@ -117,9 +124,7 @@ fn taints(at: &At<'_>, errs: &mut Errors) {
     let mut seen = HashSet::new();
     for taint in at.items() {
         let (key, value, effect) = (taint.child("key"), taint.child("value"), taint.child("effect"));
-        if key.require(errs) {
-            key.check(names::is_qualified_name, errs);
-        }
+        key.require_valid(names::is_qualified_name, errs);
         if let Err(messages) = names::is_label_value(value.text()) {
             errs.invalid(&value, messages.join(";"));
         }
@@ -178,6 +183,7 @@ fn address<'a>(obj: &'a Value, kind: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::Strategy;
     use crate::kinds::checking::{check, check_cells, check_update, defaulted};
 
     #[test]
@@ -210,6 +216,16 @@ mod tests {
                 "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",
                 ": Forbidden: node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
             ],
+        );
+    }
+
+    #[test]
+    fn a_status_names_an_address_once() {
+        let address = json!({"type": "InternalIP", "address": "10.0.0.1"});
+        let node = json!({"status": {"addresses": [address, {"type": "Hostname", "address": "10.0.0.1"}, address]}});
+        assert_eq!(
+            NODE.validate_status_update(&node, &node).to_string(),
+            "status.addresses[2]: Duplicate value: {\"address\":\"10.0.0.1\",\"type\":\"InternalIP\"}"
         );
     }
 

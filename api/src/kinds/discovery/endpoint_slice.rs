@@ -13,12 +13,12 @@ use crate::kinds::common::network;
 use crate::kinds::common::values::{each, fill, list, text};
 use crate::kinds::kind::{Generation, Kind};
 use crate::kinds::printing::UNSET;
-use crate::names;
+use crate::names::{self, Verdict};
 
 const MAX_ADDRESSES: usize = 100;
 const MAX_PORTS: usize = 20000;
 const MAX_ENDPOINTS: usize = 1000;
-const MAX_ZONE_HINTS: usize = 8;
+const MAX_HINTS: usize = 8;
 
 /// The behaviour of EndpointSlices.
 pub static ENDPOINT_SLICE: Kind = Kind {
@@ -46,9 +46,7 @@ fn default(obj: &mut Value) {
 fn validate(obj: &Value, errs: &mut Errors) {
     let root = At::root(obj);
     let kind = root.child("addressType");
-    if kind.require(errs) {
-        kind.one_of(&["FQDN", "IPv4", "IPv6"], errs);
-    }
+    kind.require_one_of(&["FQDN", "IPv4", "IPv6"], errs);
     endpoints(&root.child("endpoints"), kind.text(), errs);
     ports(&root.child("ports"), errs);
 }
@@ -68,27 +66,26 @@ fn endpoints(all: &At<'_>, kind: &str, errs: &mut Errors) {
         for address in addresses.items() {
             validate_address(&address, kind, errs);
         }
-        let host = endpoint.child("hostname");
-        if host.exists() {
-            host.check(names::is_dns1123_label, errs);
-        }
-        let node = endpoint.child("nodeName");
-        if node.exists() {
-            node.check(names::is_dns1123_subdomain, errs);
-        }
+        endpoint.child("hostname").check_set(names::is_dns1123_label, errs);
+        endpoint.child("nodeName").check_set(names::is_dns1123_subdomain, errs);
         labels(&endpoint.child("deprecatedTopology"), errs);
-        let zones = endpoint.child("hints").child("forZones");
-        if zones.len() > MAX_ZONE_HINTS {
-            errs.too_many(&zones, zones.len(), MAX_ZONE_HINTS);
+        let hints = endpoint.child("hints");
+        hinted(&hints.child("forZones"), names::is_label_value, errs);
+        hinted(&hints.child("forNodes"), names::is_dns1123_subdomain, errs);
+    }
+}
+
+fn hinted(all: &At<'_>, check: fn(&str) -> Verdict, errs: &mut Errors) {
+    if all.len() > MAX_HINTS {
+        errs.too_many(all, all.len(), MAX_HINTS);
+        return;
+    }
+    let mut seen = HashSet::new();
+    for name in all.items().map(|hint| hint.child("name")) {
+        if !seen.insert(name.text()) {
+            errs.duplicate(&name);
         }
-        let mut seen = HashSet::new();
-        for zone in zones.items() {
-            let name = zone.child("name");
-            if !seen.insert(name.text()) {
-                errs.duplicate(&name);
-            }
-            name.check(names::is_label_value, errs);
-        }
+        name.check(check, errs);
     }
 }
 
@@ -117,17 +114,12 @@ fn ports(all: &At<'_>, errs: &mut Errors) {
     let mut seen = HashSet::new();
     for port in all.items() {
         let name = port.child("name");
-        if !name.is_empty() {
-            name.check(names::is_dns1123_label, errs);
-        }
+        name.check_given(names::is_dns1123_label, errs);
         if !seen.insert(name.text()) {
             errs.duplicate(&name);
         }
         network::protocol(&port.child("protocol"), errs);
-        let app = port.child("appProtocol");
-        if app.exists() {
-            app.check(names::is_qualified_name, errs);
-        }
+        port.child("appProtocol").check_set(names::is_qualified_name, errs);
     }
 }
 
@@ -168,6 +160,15 @@ mod tests {
                 "endpoints[1].addresses[0]: Invalid value: \"::1\": must be a valid IPv4 address",
                 "ports[1].name: Duplicate value: \"\"",
                 "ports[1].protocol: Unsupported value: \"X\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+            ],
+        );
+        let hints = json!({"forZones": [{"name": "a"}, {"name": "a"}], "forNodes": [{"name": "n"}, {"name": "n"}]});
+        check(
+            &ENDPOINT_SLICE,
+            json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"], "hints": hints}]}),
+            &[
+                "endpoints[0].hints.forZones[1].name: Duplicate value: \"a\"",
+                "endpoints[0].hints.forNodes[1].name: Duplicate value: \"n\"",
             ],
         );
         check(&ENDPOINT_SLICE, json!({}), &["addressType: Required value"]);
