@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{Errors, Located, Path};
+use crate::names::Verdict;
 
 /// A value inside an object together with its path. A missing value and an explicit null are the same: absent.
 #[derive(Debug, Clone)]
@@ -133,6 +134,29 @@ impl<'a> At<'a> {
         true
     }
 
+    /// The same, saying why.
+    pub fn require_because(&self, detail: &str, errs: &mut Errors) -> bool {
+        if self.is_empty() {
+            errs.required_because(self, detail);
+            return false;
+        }
+        true
+    }
+
+    /// Adds "Required value" when the text is absent or empty, and otherwise what [`At::check`] adds.
+    pub fn require_valid(&self, check: impl Fn(&str) -> Verdict, errs: &mut Errors) {
+        if self.require(errs) {
+            self.check(check, errs);
+        }
+    }
+
+    /// Adds "Required value" when the text is absent or empty, and otherwise what [`At::one_of`] adds.
+    pub fn require_one_of(&self, supported: &[&str], errs: &mut Errors) {
+        if self.require(errs) {
+            self.one_of(supported, errs);
+        }
+    }
+
     /// Adds "Unsupported value" when the text is not one of the supported ones; an absent value passes.
     pub fn one_of(&self, supported: &[&str], errs: &mut Errors) {
         if self.str().is_some_and(|s| !supported.contains(&s)) {
@@ -148,8 +172,22 @@ impl<'a> At<'a> {
     }
 
     /// Runs a check from [`crate::names`] on the text (empty when absent) and adds what it says.
-    pub fn check(&self, check: impl Fn(&str) -> Result<(), Vec<String>>, errs: &mut Errors) {
+    pub fn check(&self, check: impl Fn(&str) -> Verdict, errs: &mut Errors) {
         errs.invalid_each(self, self.text(), check(self.text()));
+    }
+
+    /// The same for a text that may be absent or empty.
+    pub fn check_given(&self, check: impl Fn(&str) -> Verdict, errs: &mut Errors) {
+        if !self.is_empty() {
+            self.check(check, errs);
+        }
+    }
+
+    /// The same for a text that may be absent, but not empty.
+    pub fn check_set(&self, check: impl Fn(&str) -> Verdict, errs: &mut Errors) {
+        if self.exists() {
+            self.check(check, errs);
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use super::reader::{Reader, Wire};
 use super::shapes;
 use super::table::{self, Cardinality, Field, Kind, Message, Shape};
 
+/// The fields of an object in the making.
+type Fields = Map<String, Value>;
+
 /// Reads a message in its JSON form; `None` when it stands for nothing (the zero time). `depth` is how much deeper it may nest.
 pub(super) fn value(message: &Message, bytes: &[u8], depth: usize) -> Result<Option<Value>> {
     if message.shape != Shape::Struct {
@@ -35,13 +38,7 @@ pub(super) fn fields(message: &Message, bytes: &[u8], object: &mut Map<String, V
     Ok(())
 }
 
-fn one(
-    field: &Field,
-    wire: Wire,
-    reader: &mut Reader<'_>,
-    object: &mut Map<String, Value>,
-    depth: usize,
-) -> Result<()> {
+fn one(field: &Field, wire: Wire, reader: &mut Reader<'_>, object: &mut Fields, depth: usize) -> Result<()> {
     if let Kind::Message(id) = field.kind {
         let bytes = message_bytes(field, wire, reader)?;
         let message = table::get(id);
@@ -69,13 +66,7 @@ fn one(
     Ok(())
 }
 
-fn append(
-    field: &Field,
-    wire: Wire,
-    reader: &mut Reader<'_>,
-    object: &mut Map<String, Value>,
-    depth: usize,
-) -> Result<()> {
+fn append(field: &Field, wire: Wire, reader: &mut Reader<'_>, object: &mut Fields, depth: usize) -> Result<()> {
     let depth = depth.checked_sub(1).ok_or(Error::TooDeep)?;
     let list = object.entry(field.name).or_insert_with(|| Value::Array(Vec::new()));
     let Value::Array(list) = list else { return Err(Error::Unfit(field.name)) };
@@ -95,13 +86,7 @@ fn append(
     Ok(())
 }
 
-fn entry(
-    field: &Field,
-    wire: Wire,
-    reader: &mut Reader<'_>,
-    object: &mut Map<String, Value>,
-    depth: usize,
-) -> Result<()> {
+fn entry(field: &Field, wire: Wire, reader: &mut Reader<'_>, object: &mut Fields, depth: usize) -> Result<()> {
     let depth = depth.checked_sub(1).ok_or(Error::TooDeep)?;
     let mut pair = Reader::new(message_bytes(field, wire, reader)?);
     let mut key = String::new();

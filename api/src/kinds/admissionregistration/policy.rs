@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::matching;
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
-use crate::kinds::common::checks::required_choice;
 use crate::kinds::common::values::{text, within};
 use crate::kinds::kind::Kind;
 use crate::kinds::printing::UNSET;
@@ -63,19 +62,17 @@ fn mutating(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     common(&spec, errs);
     let mutations = spec.child("mutations");
-    if mutations.is_empty() {
-        errs.required_because(&mutations, "mutations must contain at least one item");
-    }
+    mutations.require_because("mutations must contain at least one item", errs);
     for mutation in mutations.items() {
         let kind = mutation.child("patchType");
-        required_choice(&kind, &["ApplyConfiguration", "JSONPatch"], errs);
+        kind.require_one_of(&["ApplyConfiguration", "JSONPatch"], errs);
         match kind.text() {
             "ApplyConfiguration" => mutation.at("applyConfiguration.expression").require(errs),
             "JSONPatch" => mutation.at("jsonPatch.expression").require(errs),
             _ => true,
         };
     }
-    required_choice(&spec.child("reinvocationPolicy"), &["IfNeeded", "Never"], errs);
+    spec.child("reinvocationPolicy").require_one_of(&["IfNeeded", "Never"], errs);
 }
 
 fn common(spec: &At<'_>, errs: &mut Errors) {

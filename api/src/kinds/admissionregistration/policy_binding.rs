@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::matching;
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
-use crate::kinds::common::checks::required_choice;
 use crate::kinds::common::selector;
 use crate::kinds::common::values::{text, within};
 use crate::kinds::kind::Kind;
@@ -36,10 +35,7 @@ pub static VALIDATING: Kind = Kind {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    let policy = spec.child("policyName");
-    if policy.require(errs) {
-        policy.check(names::is_dns1123_subdomain, errs);
-    }
+    spec.child("policyName").require_valid(names::is_dns1123_subdomain, errs);
     param_ref(&spec.child("paramRef"), errs);
     matching::constraints(&spec.child("matchResources"), errs);
 }
@@ -55,7 +51,7 @@ fn param_ref(at: &At<'_>, errs: &mut Errors) {
         _ => {}
     }
     selector::validate(&labels, errs);
-    required_choice(&at.child("parameterNotFoundAction"), &["Allow", "Deny"], errs);
+    at.child("parameterNotFoundAction").require_one_of(&["Allow", "Deny"], errs);
 }
 
 fn actions(at: &At<'_>, errs: &mut Errors) {

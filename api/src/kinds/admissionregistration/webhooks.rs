@@ -76,10 +76,7 @@ fn webhook(hook: &At<'_>, errs: &mut Errors) {
     }
     hook.child("failurePolicy").one_of(&["Fail", "Ignore"], errs);
     hook.child("matchPolicy").one_of(&["Equivalent", "Exact"], errs);
-    let effects = hook.child("sideEffects");
-    if effects.require(errs) {
-        effects.one_of(&["None", "NoneOnDryRun"], errs);
-    }
+    hook.child("sideEffects").require_one_of(&["None", "NoneOnDryRun"], errs);
     if hook.child("timeoutSeconds").i64().is_some_and(|t| !(1..=30).contains(&t)) {
         errs.invalid(&hook.child("timeoutSeconds"), "the timeout value must be between 1 and 30 seconds");
     }

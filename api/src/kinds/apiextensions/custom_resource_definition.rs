@@ -76,10 +76,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
         errs.invalid_value(&at, meta::name(obj), "must be spec.names.plural+\".\"+spec.group");
     }
     group_name(&spec.child("group"), errs);
-    let scope = spec.child("scope");
-    if scope.require(errs) {
-        scope.one_of(&["Cluster", "Namespaced"], errs);
-    }
+    spec.child("scope").require_one_of(&["Cluster", "Namespaced"], errs);
     versions(&spec.child("versions"), errs);
     resource_names(&spec.child("names"), errs);
     conversion(&spec, errs);

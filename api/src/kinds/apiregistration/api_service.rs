@@ -37,9 +37,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
         let at = root.child("metadata").child("name");
         errs.invalid_value(&at, meta::name(obj), "must be `spec.version+\".\"+spec.group`");
     }
-    if !group.is_empty() {
-        group.check(names::is_dns1123_subdomain, errs);
-    }
+    group.check_given(names::is_dns1123_subdomain, errs);
     version.check(names::is_dns1035_label, errs);
     for (field, max) in [("groupPriorityMinimum", MAX_GROUP_PRIORITY), ("versionPriority", MAX_VERSION_PRIORITY)] {
         let at = spec.child(field);

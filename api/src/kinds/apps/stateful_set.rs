@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::workload;
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
-use crate::kinds::common::checks::required_choice;
 use crate::kinds::common::values::{each, ensure, fill, fill_zero, same, text, within};
 use crate::kinds::common::{generation, metadata};
 use crate::kinds::kind::{Kind, Status};
@@ -128,7 +127,7 @@ fn policies(spec: &At<'_>, errs: &mut Errors) {
     }
     let retention = spec.child("persistentVolumeClaimRetentionPolicy");
     for field in ["whenDeleted", "whenScaled"] {
-        required_choice(&retention.child(field), &["Retain", "Delete"], errs);
+        retention.child(field).require_one_of(&["Retain", "Delete"], errs);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::horizontal_pod_autoscaler::source;
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{positive, required_choice};
+use crate::kinds::common::checks::positive;
 use crate::kinds::common::selector;
 use crate::names;
 use crate::quantity::Quantity;
@@ -43,10 +43,7 @@ pub fn validate_status(obj: &Value, errs: &mut Errors) {
 
 fn reference(at: &At<'_>, errs: &mut Errors) {
     for field in ["kind", "name"] {
-        let part = at.child(field);
-        if part.require(errs) {
-            part.check(names::is_path_segment_name, errs);
-        }
+        at.child(field).require_valid(names::is_path_segment_name, errs);
     }
 }
 
@@ -81,10 +78,7 @@ fn metric(at: &At<'_>, errs: &mut Errors) {
             if field == "object" {
                 reference(&source.child("describedObject"), errs);
             }
-            let name = source.child("metric").child("name");
-            if name.require(errs) {
-                name.check(names::is_path_segment_name, errs);
-            }
+            source.child("metric").child("name").require_valid(names::is_path_segment_name, errs);
             selector::validate(&source.child("metric").child("selector"), errs);
         }
     }
@@ -93,7 +87,7 @@ fn metric(at: &At<'_>, errs: &mut Errors) {
 
 fn target(at: &At<'_>, source: &str, errs: &mut Errors) {
     let [value, average, utilization] = ["value", "averageValue", "averageUtilization"].map(|f| at.child(f));
-    required_choice(&at.child("type"), &["AverageValue", "Utilization", "Value"], errs);
+    at.child("type").require_one_of(&["AverageValue", "Utilization", "Value"], errs);
     for quantity in [&value, &average] {
         let parsed = quantity.value.and_then(|v| Quantity::from_value(v).ok());
         if parsed.is_some_and(|q| q <= Quantity::ZERO) {
@@ -133,11 +127,9 @@ fn rules(at: &At<'_>, errs: &mut Errors) {
     }
     at.child("selectPolicy").one_of(&["Disabled", "Max", "Min"], errs);
     let policies = at.child("policies");
-    if policies.is_empty() {
-        errs.required_because(&policies, "must specify at least one Policy");
-    }
+    policies.require_because("must specify at least one Policy", errs);
     for policy in policies.items() {
-        required_choice(&policy.child("type"), &["Percent", "Pods"], errs);
+        policy.child("type").require_one_of(&["Percent", "Pods"], errs);
         positive(&policy.child("value"), errs);
         let period = policy.child("periodSeconds");
         positive(&period, errs);

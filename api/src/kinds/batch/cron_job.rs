@@ -8,7 +8,6 @@ use super::schedule::Schedule;
 use crate::field::{At, Errors};
 use crate::kinds::apps::workload;
 use crate::kinds::column::Column;
-use crate::kinds::common::checks::required_choice;
 use crate::kinds::common::values::{ensure, fill, fill_zero, is_true, text};
 use crate::kinds::kind::{Kind, Status};
 use crate::kinds::podspec::{template, warnings};
@@ -82,7 +81,7 @@ fn spec(at: &At<'_>, errs: &mut Errors) {
     }
     time_zone(&at.child("timeZone"), errs);
     at.child("startingDeadlineSeconds").non_negative(errs);
-    required_choice(&at.child("concurrencyPolicy"), &["Allow", "Forbid", "Replace"], errs);
+    at.child("concurrencyPolicy").require_one_of(&["Allow", "Forbid", "Replace"], errs);
     job_validation::spec(&at.child("jobTemplate").child("spec"), Owner::Template, errs);
     at.child("successfulJobsHistoryLimit").non_negative(errs);
     at.child("failedJobsHistoryLimit").non_negative(errs);

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::required_choice;
 use crate::kinds::common::values::{int, is_true, is_zero, remove, same, within};
 use crate::kinds::common::{generation, metadata, selector};
 use crate::kinds::podspec::template;
@@ -130,7 +129,7 @@ fn failure_policy(at: &At<'_>, errs: &mut Errors) {
         errs.too_many(&rules, rules.len(), MAX_FAILURE_RULES);
     }
     for rule in rules.items() {
-        required_choice(&rule.child("action"), &["Count", "FailIndex", "FailJob", "Ignore"], errs);
+        rule.child("action").require_one_of(&["Count", "FailIndex", "FailJob", "Ignore"], errs);
         let (codes, conditions) = (rule.child("onExitCodes"), rule.child("onPodConditions"));
         match (codes.exists(), !conditions.is_empty()) {
             (true, true) => {
@@ -146,7 +145,7 @@ fn failure_policy(at: &At<'_>, errs: &mut Errors) {
             _ => {}
         }
         if codes.exists() {
-            required_choice(&codes.child("operator"), &["In", "NotIn"], errs);
+            codes.child("operator").require_one_of(&["In", "NotIn"], errs);
             let values = codes.child("values");
             if values.is_empty() {
                 errs.invalid(&values, "at least one value is required");
@@ -157,7 +156,7 @@ fn failure_policy(at: &At<'_>, errs: &mut Errors) {
         }
         for condition in conditions.items() {
             condition.child("type").check(names::is_qualified_name, errs);
-            required_choice(&condition.child("status"), &["False", "True", "Unknown"], errs);
+            condition.child("status").require_one_of(&["False", "True", "Unknown"], errs);
         }
     }
 }

@@ -2,9 +2,6 @@
 
 use serde_json::Value;
 
-use super::values::text;
-use crate::kinds::printing::UNKNOWN;
-
 /// How many entries of a long list are printed.
 const SHOWN: usize = 3;
 
@@ -18,33 +15,6 @@ pub fn shortened(all: &[String], empty: &str) -> String {
     match all.len().saturating_sub(SHOWN) {
         0 => head,
         more => format!("{head} + {more} more..."),
-    }
-}
-
-/// The time of creation itself, as the RBAC kinds and LimitRange print it.
-#[must_use]
-pub fn created_at(obj: &Value) -> Value {
-    match text(obj, "/metadata/creationTimestamp") {
-        "" => UNKNOWN.into(),
-        time => time.into(),
-    }
-}
-
-/// The text at a JSON pointer, or another text when it is unset or empty.
-#[must_use]
-pub fn text_or(obj: &Value, pointer: &str, empty: &str) -> Value {
-    match text(obj, pointer) {
-        "" => empty.into(),
-        text => text.into(),
-    }
-}
-
-/// The boolean at a JSON pointer as text, or another text when it is unset.
-#[must_use]
-pub fn bool_or(obj: &Value, pointer: &str, unset: &str) -> Value {
-    match obj.pointer(pointer).and_then(Value::as_bool) {
-        Some(value) => value.to_string().into(),
-        None => unset.into(),
     }
 }
 

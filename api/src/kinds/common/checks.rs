@@ -2,20 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use crate::field::{At, Errors};
 use crate::names;
 
 /// Largest value of the 32-bit integers of the API.
 pub const MAX_INT32: i64 = i32::MAX as i64;
-
-/// Demands a text that is one of a set: "Required value" when empty, "Unsupported value" when another.
-pub fn required_choice(at: &At<'_>, supported: &[&str], errs: &mut Errors) {
-    if at.require(errs) {
-        at.one_of(supported, errs);
-    }
-}
 
 /// Demands that a number, if there is one, is in a range (both ends included).
 pub fn in_range(at: &At<'_>, low: i64, high: i64, errs: &mut Errors) {
@@ -58,28 +49,6 @@ pub fn unreserved_path(at: &At<'_>, errs: &mut Errors) {
 pub fn no_backsteps(at: &At<'_>, errs: &mut Errors) {
     if at.text().split('/').any(|part| part == "..") {
         errs.invalid(at, "must not contain '..'");
-    }
-}
-
-/// Demands an IP address in either family.
-pub fn ip_address(at: &At<'_>, errs: &mut Errors) {
-    if at.text().parse::<std::net::IpAddr>().is_err() {
-        errs.invalid_value(at, at.text(), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    }
-}
-
-/// Demands a port number or the name of a port.
-pub fn port_or_name(at: &At<'_>, errs: &mut Errors) {
-    match at.value {
-        Some(Value::String(name)) => errs.invalid_each(at, name, names::is_port_name(name)),
-        _ => port_number(at, at.i64().unwrap_or(0), errs),
-    }
-}
-
-/// Demands a number to be a port.
-pub fn port_number(at: &At<'_>, port: i64, errs: &mut Errors) {
-    for detail in names::is_port_number(port).err().into_iter().flatten() {
-        errs.invalid_value(at, port, detail);
     }
 }
 

@@ -40,9 +40,7 @@ pub fn validate(obj: &Value, namespaced: bool, check_name: &dyn Fn(&str) -> Resu
     }
     let namespace = meta.child("namespace");
     if namespaced {
-        if namespace.require(&mut errs) {
-            namespace.check(names::is_dns1123_label, &mut errs);
-        }
+        namespace.require_valid(names::is_dns1123_label, &mut errs);
     } else if !namespace.is_empty() {
         errs.forbidden(&namespace, "not allowed on this type");
     }

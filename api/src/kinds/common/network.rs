@@ -109,9 +109,7 @@ pub fn port_or_name(at: &At<'_>, errs: &mut Errors) {
 
 /// Checks a protocol that must be there.
 pub fn protocol(at: &At<'_>, errs: &mut Errors) {
-    if at.require(errs) {
-        at.one_of(PROTOCOLS, errs);
-    }
+    at.require_one_of(PROTOCOLS, errs);
 }
 
 #[cfg(test)]

@@ -10,22 +10,31 @@ use crate::names;
 /// Validates a `LabelSelector`: labels, operators, values.
 pub fn validate(at: &At<'_>, errs: &mut Errors) {
     metadata::labels(&at.child("matchLabels"), errs);
-    for requirement in at.child("matchExpressions").items() {
-        let (operator, values) = (requirement.child("operator"), requirement.child("values"));
-        match operator.text() {
-            "In" | "NotIn" if values.is_empty() => {
-                errs.required_because(&values, "must be specified when `operator` is 'In' or 'NotIn'");
-            }
-            "Exists" | "DoesNotExist" if !values.is_empty() => {
-                errs.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-            }
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            other => errs.invalid_value(&operator, other, "not a valid selector operator"),
+    for one in at.child("matchExpressions").items() {
+        requirement(&one, &[], errs);
+    }
+}
+
+/// Validates a requirement: operator, key and values. `single` are further operators, which take one value.
+pub fn requirement(at: &At<'_>, single: &[&str], errs: &mut Errors) {
+    let (operator, values) = (at.child("operator"), at.child("values"));
+    match operator.text() {
+        "In" | "NotIn" => {
+            values.require_because("must be specified when `operator` is 'In' or 'NotIn'", errs);
         }
-        requirement.child("key").check(names::is_qualified_name, errs);
-        for value in values.items() {
-            value.check(names::is_label_value, errs);
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
+            errs.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
         }
+        "Exists" | "DoesNotExist" => {}
+        other if !single.contains(&other) => errs.invalid_value(&operator, other, "not a valid selector operator"),
+        _ if values.len() != 1 => {
+            errs.required_because(&values, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+        }
+        _ => {}
+    }
+    at.child("key").check(names::is_qualified_name, errs);
+    for value in values.items() {
+        value.check(names::is_label_value, errs);
     }
 }
 

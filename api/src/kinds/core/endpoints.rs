@@ -43,10 +43,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
             }
             network::port(&port.child("port"), errs);
             network::protocol(&port.child("protocol"), errs);
-            let app = port.child("appProtocol");
-            if app.exists() {
-                app.check(names::is_qualified_name, errs);
-            }
+            port.child("appProtocol").check_set(names::is_qualified_name, errs);
         }
     }
 }
@@ -55,14 +52,8 @@ fn validate_address(address: &At<'_>, errs: &mut Errors) {
     let ip = address.child("ip");
     ip.check(network::ip, errs);
     network::no_special_ip(&ip, errs);
-    let host = address.child("hostname");
-    if !host.is_empty() {
-        host.check(names::is_dns1123_label, errs);
-    }
-    let node = address.child("nodeName");
-    if node.exists() {
-        node.check(names::is_dns1123_subdomain, errs);
-    }
+    address.child("hostname").check_given(names::is_dns1123_label, errs);
+    address.child("nodeName").check_set(names::is_dns1123_subdomain, errs);
 }
 
 fn endpoints(obj: &Value) -> String {

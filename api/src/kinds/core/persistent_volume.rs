@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::volumes::{self, access_modes, class, phase};
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
-use crate::kinds::common::resources;
 use crate::kinds::common::values::{ensure, fill, fill_zero, is_unset, same, set, text};
 use crate::kinds::kind::Kind;
+use crate::kinds::podspec::affinity;
 use crate::kinds::printing::UNSET;
 
 /// The fields of a spec that name the storage itself.
@@ -156,7 +156,7 @@ fn source(spec: &At<'_>, errs: &mut Errors) {
     }
     let required = spec.child("nodeAffinity").child("required");
     if required.exists() {
-        resources::node_selector(&required, errs);
+        affinity::node_selector(&required, errs);
     } else if spec.child("nodeAffinity").exists() {
         errs.required_because(&required, "must specify required node constraints");
     }

@@ -121,10 +121,7 @@ pub fn validate_spec(spec: &At<'_>, errs: &mut Errors) {
         errs.required(&size);
     }
     for field in ["storageClassName", "volumeAttributesClassName"] {
-        let class = spec.child(field);
-        if !class.is_empty() {
-            class.check(names::is_dns1123_subdomain, errs);
-        }
+        spec.child(field).check_given(names::is_dns1123_subdomain, errs);
     }
     spec.child("volumeMode").one_of(&["Block", "Filesystem"], errs);
     for field in ["dataSource", "dataSourceRef"] {

@@ -34,10 +34,7 @@ pub fn validate(obj: &Value, errs: &mut Errors) {
         external.check(network::ip, errs);
         network::no_special_ip(&external, errs);
     }
-    let at = spec.child("type");
-    if at.require(errs) {
-        at.one_of(&["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], errs);
-    }
+    spec.child("type").require_one_of(&["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], errs);
     duplicates(&spec, errs);
     load_balancer(&spec, kind, errs);
     traffic(&spec, value, errs);
@@ -81,9 +78,7 @@ pub fn validate_status(obj: &Value, errs: &mut Errors) {
 pub fn load_balancer_status(balancer: &At<'_>, errs: &mut Errors) {
     for ingress in balancer.child("ingress").items() {
         let (ip, host) = (ingress.child("ip"), ingress.child("hostname"));
-        if !ip.is_empty() {
-            ip.check(network::ip, errs);
-        }
+        ip.check_given(network::ip, errs);
         if !host.is_empty() {
             host.check(names::is_dns1123_subdomain, errs);
             if host.text().parse::<std::net::IpAddr>().is_ok() {
@@ -145,10 +140,7 @@ fn ports(spec: &At<'_>, kind: &str, errs: &mut Errors) {
         network::port(&port.child("port"), errs);
         network::protocol(&port.child("protocol"), errs);
         network::port_or_name(&port.child("targetPort"), errs);
-        let app = port.child("appProtocol");
-        if app.exists() {
-            app.check(names::is_qualified_name, errs);
-        }
+        port.child("appProtocol").check_set(names::is_qualified_name, errs);
     }
     if kind == "ClusterIP" {
         for port in all.items().filter(|p| p.child("nodePort").i64().is_some_and(|n| n != 0)) {
@@ -179,9 +171,7 @@ fn duplicates(spec: &At<'_>, errs: &mut Errors) {
 
 fn affinity(spec: &At<'_>, errs: &mut Errors) {
     let (affinity, config) = (spec.child("sessionAffinity"), spec.child("sessionAffinityConfig"));
-    if affinity.require(errs) {
-        affinity.one_of(&["ClientIP", "None"], errs);
-    }
+    affinity.require_one_of(&["ClientIP", "None"], errs);
     match affinity.text() {
         "ClientIP" => {
             let seconds = config.child("clientIP").child("timeoutSeconds");

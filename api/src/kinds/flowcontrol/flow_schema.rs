@@ -52,10 +52,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     if method.exists() && !["ByNamespace", "ByUser"].contains(&method.child("type").text()) {
         errs.not_supported_value(&method, method.child("type").text(), &["ByNamespace", "ByUser"]);
     }
-    let level = spec.child("priorityLevelConfiguration").child("name");
-    if level.require(errs) {
-        level.check(names::is_dns1123_subdomain, errs);
-    }
+    spec.child("priorityLevelConfiguration").child("name").require_valid(names::is_dns1123_subdomain, errs);
     for rule in spec.child("rules").items() {
         validate_rule(&rule, errs);
     }
@@ -63,9 +60,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
 
 fn validate_rule(rule: &At<'_>, errs: &mut Errors) {
     let subjects = rule.child("subjects");
-    if subjects.is_empty() {
-        errs.required_because(&subjects, "subjects must contain at least one value");
-    }
+    subjects.require_because("subjects must contain at least one value", errs);
     for subject in subjects.items() {
         let kind = subject.child("kind");
         let (field, name) = match kind.text() {

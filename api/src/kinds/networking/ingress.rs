@@ -57,9 +57,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     if spec.child("defaultBackend").exists() {
         backend(&spec.child("defaultBackend"), errs);
     }
-    if class.exists() {
-        class.check(names::is_dns1123_subdomain, errs);
-    }
+    class.check_set(names::is_dns1123_subdomain, errs);
     for rule in spec.child("rules").items() {
         validate_rule(&rule, errs);
     }
@@ -67,10 +65,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
         for host in tls.child("hosts").items() {
             validate_host(&host, errs);
         }
-        let secret = tls.child("secretName");
-        if !secret.is_empty() {
-            secret.check(names::is_dns1123_subdomain, errs);
-        }
+        tls.child("secretName").check_given(names::is_dns1123_subdomain, errs);
     }
 }
 
@@ -160,9 +155,7 @@ fn backend(at: &At<'_>, errs: &mut Errors) {
 
 fn service_backend(at: &At<'_>, service: &At<'_>, errs: &mut Errors) {
     let name = service.child("name");
-    if name.require(errs) {
-        name.check(names::is_dns1035_label, errs);
-    }
+    name.require_valid(names::is_dns1035_label, errs);
     let (port_name, number) = (service.child("port").child("name"), service.child("port").child("number"));
     let numbered = number.i64().is_some_and(|n| n != 0);
     match (!port_name.is_empty(), numbered) {

@@ -40,10 +40,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     let scheduling = root.child("scheduling");
     labels(&scheduling.child("nodeSelector"), errs);
     for toleration in scheduling.child("tolerations").items() {
-        let key = toleration.child("key");
-        if !key.is_empty() {
-            key.check(names::is_qualified_name, errs);
-        }
+        toleration.child("key").check_given(names::is_qualified_name, errs);
         toleration.child("operator").one_of(&["Equal", "Exists"], errs);
         if toleration.child("operator").text() == "Exists" && !toleration.child("value").is_empty() {
             errs.invalid(&toleration.child("operator"), "value must be empty when `operator` is 'Exists'");

@@ -39,9 +39,7 @@ fn weight(term: &At<'_>, errs: &mut Errors) {
 /// Validates a node selector: at least one term.
 pub fn node_selector(at: &At<'_>, errs: &mut Errors) {
     let terms = at.child("nodeSelectorTerms");
-    if terms.is_empty() {
-        errs.required_because(&terms, "must have at least one node selector term");
-    }
+    terms.require_because("must have at least one node selector term", errs);
     for term in terms.items() {
         node_selector_term(&term, errs);
     }
@@ -49,31 +47,10 @@ pub fn node_selector(at: &At<'_>, errs: &mut Errors) {
 
 fn node_selector_term(at: &At<'_>, errs: &mut Errors) {
     for requirement in at.child("matchExpressions").items() {
-        node_requirement(&requirement, errs);
+        selector::requirement(&requirement, &["Gt", "Lt"], errs);
     }
     for requirement in at.child("matchFields").items() {
         field_requirement(&requirement, errs);
-    }
-}
-
-fn node_requirement(at: &At<'_>, errs: &mut Errors) {
-    let (operator, values) = (at.child("operator"), at.child("values"));
-    match operator.text() {
-        "In" | "NotIn" if values.is_empty() => {
-            errs.required_because(&values, "must be specified when `operator` is 'In' or 'NotIn'");
-        }
-        "Exists" | "DoesNotExist" if !values.is_empty() => {
-            errs.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-        }
-        "Gt" | "Lt" if values.len() != 1 => {
-            errs.required_because(&values, "must be specified single value when `operator` is 'Lt' or 'Gt'");
-        }
-        "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt" => {}
-        other => errs.invalid_value(&operator, other, "not a valid selector operator"),
-    }
-    at.child("key").check(names::is_qualified_name, errs);
-    for value in values.items() {
-        value.check(names::is_label_value, errs);
     }
 }
 
@@ -107,8 +84,6 @@ fn pod_term(at: &At<'_>, errs: &mut Errors) {
     scheduling::match_label_keys(at, "matchLabelKeys", errs);
     scheduling::match_label_keys(at, "mismatchLabelKeys", errs);
     let topology = at.child("topologyKey");
-    if topology.is_empty() {
-        errs.required_because(&topology, "can not be empty");
-    }
+    topology.require_because("can not be empty", errs);
     topology.check(names::is_qualified_name, errs);
 }

@@ -6,7 +6,7 @@ use super::resources;
 use super::spec::Scope;
 use super::{env, mounts, network, probes, security};
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{Seen, required_choice};
+use crate::kinds::common::checks::Seen;
 use crate::names;
 
 /// Fields that an ephemeral container may have.
@@ -56,17 +56,14 @@ pub fn validate(spec: &At<'_>, scope: &Scope<'_>, errs: &mut Errors) {
 }
 
 fn common(container: &At<'_>, scope: &Scope<'_>, errs: &mut Errors) {
-    let name = container.child("name");
-    if name.require(errs) {
-        name.check(names::is_dns1123_label, errs);
-    }
+    container.child("name").require_valid(names::is_dns1123_label, errs);
     container.child("image").require(errs);
-    required_choice(&container.child("terminationMessagePolicy"), &["FallbackToLogsOnError", "File"], errs);
+    container.child("terminationMessagePolicy").require_one_of(&["FallbackToLogsOnError", "File"], errs);
     network::container_ports(&container.child("ports"), errs);
     env::variables(&container.child("env"), errs);
     env::sources(&container.child("envFrom"), errs);
     mounts::validate(container, &scope.volumes, errs);
-    required_choice(&container.child("imagePullPolicy"), &["Always", "IfNotPresent", "Never"], errs);
+    container.child("imagePullPolicy").require_one_of(&["Always", "IfNotPresent", "Never"], errs);
     resources::requirements(&container.child("resources"), &scope.claims, errs);
     resize_policy(&container.child("resizePolicy"), errs);
     security::container(&container.child("securityContext"), scope.host_users, errs);
@@ -79,8 +76,8 @@ fn resize_policy(at: &At<'_>, errs: &mut Errors) {
         if !resource.is_empty() && !seen.insert(resource.text()) {
             errs.duplicate_value(&policy.path, resource.text());
         }
-        required_choice(&resource, &["cpu", "memory"], errs);
-        required_choice(&policy.child("restartPolicy"), &["NotRequired", "RestartContainer"], errs);
+        resource.require_one_of(&["cpu", "memory"], errs);
+        policy.child("restartPolicy").require_one_of(&["NotRequired", "RestartContainer"], errs);
     }
 }
 
@@ -92,10 +89,10 @@ fn restart_policy(container: &At<'_>, errs: &mut Errors) {
         errs.required_because(&policy, "must specify restartPolicy when restart rules are used");
     }
     for rule in container.child("restartPolicyRules").items() {
-        required_choice(&rule.child("action"), &["Restart", "RestartAllContainers"], errs);
+        rule.child("action").require_one_of(&["Restart", "RestartAllContainers"], errs);
         let codes = rule.child("exitCodes");
         if codes.exists() {
-            required_choice(&codes.child("operator"), &["In", "NotIn"], errs);
+            codes.child("operator").require_one_of(&["In", "NotIn"], errs);
         } else {
             errs.required_because(&codes, "must be specified");
         }

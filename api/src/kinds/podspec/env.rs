@@ -52,10 +52,7 @@ const BYTE_DIVISORS: &[&str] = &["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki",
 /// Validates `env`.
 pub fn variables(env: &At<'_>, errs: &mut Errors) {
     for variable in env.items() {
-        let name = variable.child("name");
-        if name.require(errs) {
-            name.check(names::is_env_var_name, errs);
-        }
+        variable.child("name").require_valid(names::is_env_var_name, errs);
         let source = variable.child("valueFrom");
         if source.exists() {
             value_from(&source, !variable.child("value").is_empty(), errs);
@@ -76,9 +73,7 @@ fn value_from(source: &At<'_>, has_value: bool, errs: &mut Errors) {
         if let Some(at) = found(name) {
             at.child("name").check(names::is_dns1123_subdomain, errs);
             let key = at.child("key");
-            if key.require(errs) {
-                key.check(names::is_config_map_key, errs);
-            }
+            key.require_valid(names::is_config_map_key, errs);
         }
     }
     if let Some(at) = found("fileKeyRef") {
@@ -98,10 +93,7 @@ fn value_from(source: &At<'_>, has_value: bool, errs: &mut Errors) {
 /// Validates `envFrom`.
 pub fn sources(env_from: &At<'_>, errs: &mut Errors) {
     for source in env_from.items() {
-        let prefix = source.child("prefix");
-        if !prefix.is_empty() {
-            prefix.check(names::is_env_var_name, errs);
-        }
+        source.child("prefix").check_given(names::is_env_var_name, errs);
         let mut count = 0_u32;
         for name in ["configMapRef", "secretRef"] {
             let at = source.child(name);

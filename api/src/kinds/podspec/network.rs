@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::spec::Of;
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{Seen, ip_address, port_number};
+use crate::kinds::common::checks::Seen;
+use crate::kinds::common::network;
 use crate::names;
 
 const MAX_NAMESERVERS: usize = 3;
@@ -25,15 +26,12 @@ pub fn container_ports(ports: &At<'_>, errs: &mut Errors) {
         let (container, host) = (port.child("containerPort"), port.child("hostPort"));
         match container.i64().unwrap_or(0) {
             0 => errs.required(&container),
-            number => port_number(&container, number, errs),
+            _ => network::port(&container, errs),
         }
-        if let Some(number) = host.i64().filter(|n| *n != 0) {
-            port_number(&host, number, errs);
+        if host.i64().is_some_and(|n| n != 0) {
+            network::port(&host, errs);
         }
-        let protocol = port.child("protocol");
-        if protocol.require(errs) {
-            protocol.one_of(&["SCTP", "TCP", "UDP"], errs);
-        }
+        port.child("protocol").require_one_of(&["SCTP", "TCP", "UDP"], errs);
     }
 }
 
@@ -83,7 +81,7 @@ pub fn dns_config(spec: &At<'_>, errs: &mut Errors) {
         errs.invalid(&servers, format!("must not have more than {MAX_NAMESERVERS} nameservers"));
     }
     for server in servers.items() {
-        ip_address(&server, errs);
+        server.check(network::ip, errs);
     }
     if searches.len() > MAX_SEARCHES {
         errs.invalid(&searches, format!("must not have more than {MAX_SEARCHES} search paths"));
@@ -112,7 +110,7 @@ pub fn dns_config(spec: &At<'_>, errs: &mut Errors) {
 /// Validates `hostAliases`.
 pub fn host_aliases(at: &At<'_>, errs: &mut Errors) {
     for alias in at.items() {
-        ip_address(&alias.child("ip"), errs);
+        alias.child("ip").check(network::ip, errs);
         for hostname in alias.child("hostnames").items() {
             hostname.check(names::is_dns1123_subdomain, errs);
         }

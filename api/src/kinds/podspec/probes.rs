@@ -2,7 +2,7 @@
 
 use super::spec::Scope;
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{port_number, port_or_name, required_choice};
+use crate::kinds::common::network;
 use crate::names;
 
 const HANDLERS: &[&str] = &["exec", "httpGet", "tcpSocket", "grpc", "sleep"];
@@ -63,8 +63,8 @@ fn handler(at: &At<'_>, scope: &Scope<'_>, errs: &mut Errors) {
                 action.child("command").require(errs);
             }
             "httpGet" => http_get(&action, errs),
-            "tcpSocket" => port_or_name(&action.child("port"), errs),
-            "grpc" => port_number(&action.child("port"), action.child("port").i64().unwrap_or(0), errs),
+            "tcpSocket" => network::port_or_name(&action.child("port"), errs),
+            "grpc" => network::port(&action.child("port"), errs),
             _ => sleep(&action, scope.grace, errs),
         }
     }
@@ -75,8 +75,8 @@ fn handler(at: &At<'_>, scope: &Scope<'_>, errs: &mut Errors) {
 
 fn http_get(action: &At<'_>, errs: &mut Errors) {
     action.child("path").require(errs);
-    port_or_name(&action.child("port"), errs);
-    required_choice(&action.child("scheme"), &["HTTP", "HTTPS"], errs);
+    network::port_or_name(&action.child("port"), errs);
+    action.child("scheme").require_one_of(&["HTTP", "HTTPS"], errs);
     let headers = action.child("httpHeaders");
     for header in headers.items() {
         let name = header.child("name").text();

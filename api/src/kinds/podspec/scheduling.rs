@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{Seen, positive, required_choice};
+use crate::kinds::common::checks::{Seen, positive};
 use crate::kinds::common::selector;
 use crate::names;
 
@@ -133,10 +133,7 @@ pub fn resource_claims<'a>(at: &At<'a>, errs: &mut Errors) -> Vec<&'a str> {
             _ => {}
         }
         for field in ["resourceClaimName", "resourceClaimTemplateName"] {
-            let reference = claim.child(field);
-            if reference.exists() {
-                reference.check(names::is_dns1123_subdomain, errs);
-            }
+            claim.child(field).check_set(names::is_dns1123_subdomain, errs);
         }
     }
     names
@@ -144,5 +141,5 @@ pub fn resource_claims<'a>(at: &At<'a>, errs: &mut Errors) -> Vec<&'a str> {
 
 /// Validates the effect of a taint, which must be there.
 pub fn taint_effect(at: &At<'_>, errs: &mut Errors) {
-    required_choice(at, &["NoSchedule", "PreferNoSchedule", "NoExecute"], errs);
+    at.require_one_of(&["NoSchedule", "PreferNoSchedule", "NoExecute"], errs);
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{affinity, containers, network, resources, scheduling, security, volumes};
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{MAX_INT32, Seen, in_range, required_choice};
+use crate::kinds::common::checks::{MAX_INT32, Seen, in_range};
 use crate::kinds::common::metadata;
 use crate::names;
 
@@ -49,8 +49,8 @@ pub fn validate(spec: &At<'_>, of: Of, errs: &mut Errors) {
     containers::validate(spec, &scope, errs);
     resources::pod_requirements(spec, errs);
     network::host_ports(spec, of, errs);
-    required_choice(&spec.child("restartPolicy"), &["Always", "OnFailure", "Never"], errs);
-    required_choice(&spec.child("dnsPolicy"), &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"], errs);
+    spec.child("restartPolicy").require_one_of(&["Always", "OnFailure", "Never"], errs);
+    spec.child("dnsPolicy").require_one_of(&["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"], errs);
     metadata::labels(&spec.child("nodeSelector"), errs);
     security::pod(spec, errs);
     affinity::validate(&spec.child("affinity"), errs);
@@ -67,15 +67,13 @@ pub fn validate(spec: &At<'_>, of: Of, errs: &mut Errors) {
     resources::overhead(&spec.child("overhead"), errs);
     let os = spec.child("os");
     if os.exists() {
-        required_choice(&os.child("name"), &["linux", "windows"], errs);
+        os.child("name").require_one_of(&["linux", "windows"], errs);
     }
 }
 
 /// Runs a check on a text unless it is empty.
 fn checked(at: &At<'_>, check: impl Fn(&str) -> names::Verdict, errs: &mut Errors) {
-    if !at.is_empty() {
-        at.check(check, errs);
-    }
+    at.check_given(check, errs);
 }
 
 /// Validates what only a pod must satisfy, and templates need not for compatibility.

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::env::{VOLUME_FIELDS, field_ref, resource_field_ref};
 use super::spec::Of;
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::{
-    descending_path, file_mode, in_range, no_backsteps, required_choice, unreserved_path,
-};
+use crate::kinds::common::checks::{descending_path, file_mode, in_range, no_backsteps, unreserved_path};
 use crate::names;
 use crate::quantity::Quantity;
 
@@ -210,9 +208,7 @@ fn ephemeral(at: &At<'_>, _: Of, errs: &mut Errors) {
         return;
     }
     let modes = spec.child("accessModes");
-    if modes.is_empty() {
-        errs.required_because(&modes, "at least 1 access mode is required");
-    }
+    modes.require_because("at least 1 access mode is required", errs);
     for mode in modes.items() {
         mode_of_access(&mode, &modes, errs);
     }
@@ -233,5 +229,5 @@ fn image(at: &At<'_>, of: Of, errs: &mut Errors) {
     if of == Of::Pod {
         at.child("reference").require(errs);
     }
-    required_choice(&at.child("pullPolicy"), &["Always", "IfNotPresent", "Never"], errs);
+    at.child("pullPolicy").require_one_of(&["Always", "IfNotPresent", "Never"], errs);
 }

@@ -16,9 +16,7 @@ pub fn validate<'a>(volumes: &At<'a>, of: Of, errs: &mut Errors) -> BTreeMap<&'a
         let before = errs.len();
         source(&volume, of, errs);
         let name = volume.child("name");
-        if name.require(errs) {
-            name.check(names::is_dns1123_label, errs);
-        }
+        name.require_valid(names::is_dns1123_label, errs);
         if valid.contains_key(name.text()) {
             errs.duplicate(&name);
         }

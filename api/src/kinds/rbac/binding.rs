@@ -77,9 +77,7 @@ fn validate(obj: &Value, roles: &[&str], namespaced: bool, errs: &mut Errors) {
     if !roles.contains(&kind.text()) {
         errs.not_supported_value(&kind, kind.text(), roles);
     }
-    if role_name.require(errs) {
-        role_name.check(names::is_path_segment_name, errs);
-    }
+    role_name.require_valid(names::is_path_segment_name, errs);
     for subject in root.child("subjects").items() {
         validate_subject(&subject, namespaced, errs);
     }
@@ -90,9 +88,7 @@ fn validate_subject(subject: &At<'_>, namespaced: bool, errs: &mut Errors) {
     name.require(errs);
     match kind.text() {
         "ServiceAccount" => {
-            if !name.is_empty() {
-                name.check(names::is_dns1123_subdomain, errs);
-            }
+            name.check_given(names::is_dns1123_subdomain, errs);
             if !group.is_empty() {
                 errs.not_supported(&group, &[""]);
             }

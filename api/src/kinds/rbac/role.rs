@@ -38,9 +38,7 @@ fn aggregation(at: &At<'_>, errs: &mut Errors) {
         return;
     }
     let selectors = at.child("clusterRoleSelectors");
-    if selectors.is_empty() {
-        errs.required_because(&selectors, "at least one clusterRoleSelector required if aggregationRule is non-nil");
-    }
+    selectors.require_because("at least one clusterRoleSelector required if aggregationRule is non-nil", errs);
     for one in selectors.items() {
         selector::validate(&one, errs);
     }
@@ -54,9 +52,7 @@ enum Reach {
 
 fn validate_rule(rule: &At<'_>, reach: Reach, errs: &mut Errors) {
     let verbs = rule.child("verbs");
-    if verbs.is_empty() {
-        errs.required_because(&verbs, "verbs must contain at least one value");
-    }
+    verbs.require_because("verbs must contain at least one value", errs);
     let (urls, groups, resources) = (rule.child("nonResourceURLs"), rule.child("apiGroups"), rule.child("resources"));
     if !urls.is_empty() {
         if reach == Reach::Namespace {
@@ -67,12 +63,8 @@ fn validate_rule(rule: &At<'_>, reach: Reach, errs: &mut Errors) {
         }
         return;
     }
-    if groups.is_empty() {
-        errs.required_because(&groups, "resource rules must supply at least one api group");
-    }
-    if resources.is_empty() {
-        errs.required_because(&resources, "resource rules must supply at least one resource");
-    }
+    groups.require_because("resource rules must supply at least one api group", errs);
+    resources.require_because("resource rules must supply at least one resource", errs);
 }
 
 #[cfg(test)]

@@ -41,10 +41,7 @@ pub fn opaque(config: &At<'_>, errs: &mut Errors) {
         errs.required(&opaque);
         return;
     }
-    let driver = opaque.child("driver");
-    if driver.require(errs) {
-        driver.check(names::is_dns1123_subdomain, errs);
-    }
+    opaque.child("driver").require_valid(names::is_dns1123_subdomain, errs);
     if !opaque.child("parameters").exists() {
         errs.required(&opaque.child("parameters"));
     }

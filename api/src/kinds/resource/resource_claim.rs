@@ -112,10 +112,7 @@ fn validate_spec(spec: &At<'_>, errs: &mut Errors) {
 }
 
 fn validate_request(at: &At<'_>, errs: &mut Errors) {
-    let class = at.child("deviceClassName");
-    if class.require(errs) {
-        class.check(names::is_dns1123_subdomain, errs);
-    }
+    at.child("deviceClassName").require_valid(names::is_dns1123_subdomain, errs);
     selectors(&at.child("selectors"), errs);
     let (mode, count) = (at.child("allocationMode"), at.child("count"));
     match mode.text() {

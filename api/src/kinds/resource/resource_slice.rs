@@ -35,10 +35,7 @@ fn convert(obj: &mut Value, from: &str, to: &str) {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    let driver = spec.child("driver");
-    if driver.require(errs) {
-        driver.check(names::is_dns1123_subdomain, errs);
-    }
+    spec.child("driver").require_valid(names::is_dns1123_subdomain, errs);
     let pool = spec.child("pool");
     pool.child("name").require(errs);
     if pool.child("resourceSliceCount").i64().is_none_or(|n| n <= 0) {

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::field::{At, Errors};
-use crate::kinds::common::checks::required_choice;
 use crate::kinds::kind::{Kind, immutable};
 use crate::names;
 
@@ -21,10 +20,7 @@ pub static DEVICE_TAINT_RULE: Kind = Kind {
 /// The behaviour of ResourcePoolStatusRequests.
 pub static RESOURCE_POOL_STATUS_REQUEST: Kind = Kind {
     validate: |obj, errs| {
-        let driver = At::root(obj).at("spec.driver");
-        if driver.require(errs) {
-            driver.check(names::is_dns1123_subdomain, errs);
-        }
+        At::root(obj).at("spec.driver").require_valid(names::is_dns1123_subdomain, errs);
     },
     validate_update: Some(|new, old, errs| immutable(new, old, &["spec"], errs)),
     ..Kind::SPEC_STATUS
@@ -33,7 +29,7 @@ pub static RESOURCE_POOL_STATUS_REQUEST: Kind = Kind {
 fn taint(at: &At<'_>, errs: &mut Errors) {
     at.child("key").check(names::is_qualified_name, errs);
     at.child("value").check(names::is_label_value, errs);
-    required_choice(&at.child("effect"), &["NoExecute", "NoSchedule", "None"], errs);
+    at.child("effect").require_one_of(&["NoExecute", "NoSchedule", "None"], errs);
 }
 
 #[cfg(test)]

@@ -18,10 +18,7 @@ pub static WORKLOAD: Kind = Kind { validate: templates, ..Kind::COUNTED };
 
 fn templates(obj: &Value, errs: &mut Errors) {
     for template in At::root(obj).at("spec.podGroupTemplates").items() {
-        let name = template.child("name");
-        if name.require(errs) {
-            name.check(names::is_dns1123_label, errs);
-        }
+        template.child("name").require_valid(names::is_dns1123_label, errs);
         policy(&template.child("schedulingPolicy"), errs);
     }
 }

@@ -20,9 +20,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     let mut seen = HashSet::new();
     for driver in At::root(obj).child("spec").child("drivers").items() {
         let (name, node) = (driver.child("name"), driver.child("nodeID"));
-        if name.require(errs) {
-            name.check(|text| names::is_dns1123_subdomain(&text.to_lowercase()), errs);
-        }
+        name.require_valid(|text| names::is_dns1123_subdomain(&text.to_lowercase()), errs);
         node.require(errs);
         if !seen.insert(name.text()) {
             errs.duplicate(&name);

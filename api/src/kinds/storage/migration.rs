@@ -12,9 +12,7 @@ use crate::kinds::printing::UNSET;
 pub static STORAGE_VERSION_MIGRATION: Kind = Kind {
     validate: |obj, errs| {
         let resource = At::root(obj).at("spec.resource.resource");
-        if resource.is_empty() {
-            errs.required_because(&resource, "resource is required");
-        }
+        resource.require_because("resource is required", errs);
     },
     immutable: &["spec"],
     ..Kind::SPEC_STATUS

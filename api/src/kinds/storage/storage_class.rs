@@ -43,10 +43,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     provisioner(&root.child("provisioner"), errs);
     parameters(&root.child("parameters"), errs);
     root.child("reclaimPolicy").one_of(&["Delete", "Retain"], errs);
-    let mode = root.child("volumeBindingMode");
-    if mode.require(errs) {
-        mode.one_of(&["Immediate", "WaitForFirstConsumer"], errs);
-    }
+    root.child("volumeBindingMode").require_one_of(&["Immediate", "WaitForFirstConsumer"], errs);
     for topology in root.child("allowedTopologies").items() {
         for expression in topology.child("matchLabelExpressions").items() {
             expression.child("key").check(names::is_qualified_name, errs);

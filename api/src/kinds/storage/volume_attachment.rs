@@ -24,10 +24,7 @@ pub static VOLUME_ATTACHMENT: Kind = Kind {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    let attacher = spec.child("attacher");
-    if attacher.require(errs) {
-        attacher.check(|text| names::is_dns1123_subdomain(&text.to_lowercase()), errs);
-    }
+    spec.child("attacher").require_valid(|text| names::is_dns1123_subdomain(&text.to_lowercase()), errs);
     let source = spec.child("source");
     let (volume, inline) = (source.child("persistentVolumeName"), source.child("inlineVolumeSpec"));
     match (volume.exists(), inline.exists()) {

@@ -19,10 +19,7 @@ pub static VOLUME_ATTRIBUTES_CLASS: Kind = Kind {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let root = At::root(obj);
-    let driver = root.child("driverName");
-    if driver.require(errs) {
-        driver.check(|text| names::is_qualified_name(&text.to_lowercase()), errs);
-    }
+    root.child("driverName").require_valid(|text| names::is_qualified_name(&text.to_lowercase()), errs);
     let values = root.child("parameters");
     if values.require(errs) {
         parameters(&values, errs);
