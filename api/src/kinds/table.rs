@@ -98,7 +98,7 @@ pub static ROWS: &[Row] = &[
         "PriorityLevelConfiguration",
         &flowcontrol::priority_level::PRIORITY_LEVEL_CONFIGURATION,
     ),
-    row("internal.apiserver.k8s.io", "StorageVersion", &storage::migration::STORAGE_VERSION),
+    row("internal.apiserver.k8s.io", "StorageVersion", &storage::storage_version::STORAGE_VERSION),
     row("networking.k8s.io", "IPAddress", &networking::ip_address::IP_ADDRESS),
     row("networking.k8s.io", "Ingress", &networking::ingress::INGRESS),
     row("networking.k8s.io", "IngressClass", &networking::ingress_class::INGRESS_CLASS),

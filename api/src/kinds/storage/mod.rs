@@ -5,5 +5,6 @@ pub mod csi_node;
 pub mod csi_storage_capacity;
 pub mod migration;
 pub mod storage_class;
+pub mod storage_version;
 pub mod volume_attachment;
 pub mod volume_attributes_class;
