@@ -11,6 +11,7 @@ use crate::run::cargo;
 pub fn run(filters: &[String]) -> Result<()> {
     if filters.is_empty() {
         cargo(&["fmt", "--all", "--check"])?;
+        cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
         cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     }
     cargo(&["build", "--quiet", "--package", "corvette", "--package", "corvette-ctl"])?;
