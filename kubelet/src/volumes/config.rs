@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{ConfigMap, KeyToPath, Secret, Volume};
 
 use super::atomic::{self, File, Payload};
 use super::empty_dir::{self, Medium};
 use super::ownership::{Access, give_to_group};
-use super::{Context, Error, blocking};
+use super::{Context, Error, Files, blocking};
+use crate::objects::Kind;
 
 /// Mode of files that have none.
 pub(super) const DEFAULT_MODE: u32 = 0o644;
 
 /// Whether an object or a key may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+enum Need {
     Required,
     Optional,
 }
 
 impl Need {
-    pub(super) fn of(optional: Option<bool>) -> Self {
+    fn of(optional: Option<bool>) -> Self {
         if optional.unwrap_or(false) { Self::Optional } else { Self::Required }
     }
 }
@@ -32,66 +32,56 @@ pub(super) fn mode(mode: Option<i32>, default: u32) -> u32 {
     mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(default) & 0o777
 }
 
-pub(super) fn set_up_config_map<'a>(
-    context: Context<'a>,
-    volume: &'a Volume,
-    dir: PathBuf,
-) -> BoxFuture<'a, Result<PathBuf, Error>> {
+/// Which keys of which object become files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) kind: Kind,
+    pub(super) name: &'a str,
+    pub(super) items: Option<&'a Vec<KeyToPath>>,
+    pub(super) mode: u32,
+    pub(super) optional: Option<bool>,
+}
+
+pub(super) fn of_config_map<'a>(context: Context<'a>, volume: &'a Volume) -> Files<'a> {
     async move {
-        let Some(source) = &volume.config_map else { return Err(Error::Invalid("no configMap".to_owned())) };
-        let need = Need::of(source.optional);
-        let mode = mode(source.default_mode, DEFAULT_MODE);
-        let items = source.items.as_deref().unwrap_or_default();
-        let payload = config_map(context, &source.name, items, mode, need).await?;
-        put(context, dir, Medium::Disk, payload).await
+        let Some(own) = &volume.config_map else { return Err(Error::Invalid("no configMap".to_owned())) };
+        let (items, mode) = (own.items.as_ref(), mode(own.default_mode, DEFAULT_MODE));
+        let source = Source { kind: Kind::ConfigMap, name: &own.name, items, mode, optional: own.optional };
+        files(context, source).await
     }
     .boxed()
 }
 
-pub(super) fn set_up_secret<'a>(
-    context: Context<'a>,
-    volume: &'a Volume,
-    dir: PathBuf,
-) -> BoxFuture<'a, Result<PathBuf, Error>> {
+pub(super) fn of_secret<'a>(context: Context<'a>, volume: &'a Volume) -> Files<'a> {
     async move {
-        let Some(source) = &volume.secret else { return Err(Error::Invalid("no secret".to_owned())) };
-        let need = Need::of(source.optional);
-        let mode = mode(source.default_mode, DEFAULT_MODE);
-        let items = source.items.as_deref().unwrap_or_default();
-        let name = source.secret_name.as_deref().unwrap_or_default();
-        let payload = secret(context, name, items, mode, need).await?;
-        put(context, dir, Medium::Memory(None), payload).await
+        let Some(own) = &volume.secret else { return Err(Error::Invalid("no secret".to_owned())) };
+        let (items, mode) = (own.items.as_ref(), mode(own.default_mode, DEFAULT_MODE));
+        let name = own.secret_name.as_deref().unwrap_or_default();
+        files(context, Source { kind: Kind::Secret, name, items, mode, optional: own.optional }).await
     }
     .boxed()
 }
 
-/// Files of a config map.
-pub(super) async fn config_map(
-    context: Context<'_>,
-    name: &str,
-    items: &[KeyToPath],
-    mode: u32,
-    need: Need,
-) -> Result<Payload, Error> {
-    match context.objects.config_map(context.namespace(), name).await? {
-        Some(found) => select(&config_map_data(&found), items, mode, need, "config"),
+/// Files of a config map or a secret.
+pub(super) async fn files(context: Context<'_>, source: Source<'_>) -> Result<Payload, Error> {
+    let Source { kind, name, items, mode, optional } = source;
+    let need = Need::of(optional);
+    let items = items.map(Vec::as_slice).unwrap_or_default();
+    let (objects, namespace) = (context.objects, context.namespace());
+    let (found, noun) = match kind {
+        Kind::ConfigMap => {
+            let found = objects.config_map(namespace, name).await?;
+            (found.map(|found| select(&config_map_data(&found), items, mode, need, "config")), "configmap")
+        }
+        Kind::Secret => {
+            let found = objects.secret(namespace, name).await?;
+            (found.map(|found| select(&secret_data(&found), items, mode, need, "secret")), "secret")
+        }
+    };
+    match found {
+        Some(files) => files,
         None if need == Need::Optional => Ok(Payload::new()),
-        None => Err(Error::Missing(format!("configmap {name:?} not found"))),
-    }
-}
-
-/// Files of a secret.
-pub(super) async fn secret(
-    context: Context<'_>,
-    name: &str,
-    items: &[KeyToPath],
-    mode: u32,
-    need: Need,
-) -> Result<Payload, Error> {
-    match context.objects.secret(context.namespace(), name).await? {
-        Some(found) => select(&secret_data(&found), items, mode, need, "secret"),
-        None if need == Need::Optional => Ok(Payload::new()),
-        None => Err(Error::Missing(format!("secret {name:?} not found"))),
+        None => Err(Error::Missing(format!("{noun} {name:?} not found"))),
     }
 }
 

@@ -1,31 +1,24 @@
 //! downwardAPI: files with facts of the pod.
 
-use std::path::PathBuf;
-
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, Volume};
 
 use super::atomic::{File, Payload};
-use super::config::{DEFAULT_MODE, mode, put};
-use super::empty_dir::Medium;
-use super::{Context, Error};
+use super::config::{DEFAULT_MODE, mode};
+use super::{Context, Error, Files};
 use crate::env::{self, Place};
 use crate::pods::spec;
 use crate::resources;
 
-pub(super) fn set_up<'a>(
-    context: Context<'a>,
-    volume: &'a Volume,
-    dir: PathBuf,
-) -> BoxFuture<'a, Result<PathBuf, Error>> {
-    async move {
-        let Some(source) = &volume.downward_api else { return Err(Error::Invalid("no downwardAPI".to_owned())) };
-        let mode = mode(source.default_mode, DEFAULT_MODE);
-        let payload = files(context, source.items.as_deref().unwrap_or_default(), mode)?;
-        put(context, dir, Medium::Memory(None), payload).await
-    }
-    .boxed()
+pub(super) fn of_volume<'a>(context: Context<'a>, volume: &'a Volume) -> Files<'a> {
+    let payload = match &volume.downward_api {
+        Some(source) => {
+            let mode = mode(source.default_mode, DEFAULT_MODE);
+            files(context, source.items.as_deref().unwrap_or_default(), mode)
+        }
+        None => Err(Error::Invalid("no downwardAPI".to_owned())),
+    };
+    futures::future::ready(payload).boxed()
 }
 
 /// Renders the files of a downward API source.

@@ -23,6 +23,8 @@ use k8s_openapi::api::core::v1::{Pod, Volume};
 pub use set::{Volumes, references};
 pub use tokens::Tokens;
 
+use self::atomic::Payload;
+use self::empty_dir::Medium;
 use crate::objects::{self, Objects};
 use crate::pods::spec;
 use crate::resources::Amounts;
@@ -82,7 +84,16 @@ impl Context<'_> {
     }
 }
 
-type SetUp = for<'a> fn(Context<'a>, &'a Volume, PathBuf) -> BoxFuture<'a, Result<PathBuf, Error>>;
+/// The files of a volume, in the making.
+type Files<'a> = BoxFuture<'a, Result<Payload, Error>>;
+
+/// How a volume is set up.
+enum SetUp {
+    /// In a directory of its own, once; gives the path to mount.
+    Once(for<'a> fn(Context<'a>, &'a Volume, PathBuf) -> BoxFuture<'a, Result<PathBuf, Error>>),
+    /// From files that follow objects which change.
+    Files(Medium, for<'a> fn(Context<'a>, &'a Volume) -> Files<'a>),
+}
 
 /// One kind of volume.
 struct Plugin {
@@ -90,48 +101,40 @@ struct Plugin {
     directory: &'static str,
     /// Whether a volume is of this kind.
     claims: fn(&Volume) -> bool,
-    /// Sets a volume up in a directory of its own, or brings it up to date; returns the path to mount.
+    /// Sets a volume up, or brings it up to date.
     set_up: SetUp,
-    /// Whether the content follows objects that change.
-    follows: bool,
 }
 
 const PLUGINS: &[Plugin] = &[
     Plugin {
         directory: "kubernetes.io~empty-dir",
         claims: |volume| volume.empty_dir.is_some(),
-        set_up: empty_dir::set_up,
-        follows: false,
+        set_up: SetUp::Once(empty_dir::set_up),
     },
     Plugin {
         directory: "kubernetes.io~host-path",
         claims: |volume| volume.host_path.is_some(),
-        set_up: host_path::set_up,
-        follows: false,
+        set_up: SetUp::Once(host_path::set_up),
     },
     Plugin {
         directory: "kubernetes.io~configmap",
         claims: |volume| volume.config_map.is_some(),
-        set_up: config::set_up_config_map,
-        follows: true,
+        set_up: SetUp::Files(Medium::Disk, config::of_config_map),
     },
     Plugin {
         directory: "kubernetes.io~secret",
         claims: |volume| volume.secret.is_some(),
-        set_up: config::set_up_secret,
-        follows: true,
+        set_up: SetUp::Files(Medium::Memory(None), config::of_secret),
     },
     Plugin {
         directory: "kubernetes.io~downward-api",
         claims: |volume| volume.downward_api.is_some(),
-        set_up: downward::set_up,
-        follows: true,
+        set_up: SetUp::Files(Medium::Memory(None), downward::of_volume),
     },
     Plugin {
         directory: "kubernetes.io~projected",
         claims: |volume| volume.projected.is_some(),
-        set_up: projected::set_up,
-        follows: true,
+        set_up: SetUp::Files(Medium::Memory(None), projected::of_volume),
     },
 ];
 

@@ -1,22 +1,15 @@
 //! projected: files of several sources in one directory.
 
-use std::path::PathBuf;
-
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccountTokenProjection, Volume, VolumeProjection};
 
 use super::atomic::{File, Payload};
-use super::config::{self, DEFAULT_MODE, Need, mode, put};
-use super::empty_dir::Medium;
-use super::{Context, Error, downward};
+use super::config::{self, DEFAULT_MODE, Source, mode};
+use super::{Context, Error, Files, downward};
+use crate::objects::Kind;
 use crate::pods::spec;
 
-pub(super) fn set_up<'a>(
-    context: Context<'a>,
-    volume: &'a Volume,
-    dir: PathBuf,
-) -> BoxFuture<'a, Result<PathBuf, Error>> {
+pub(super) fn of_volume<'a>(context: Context<'a>, volume: &'a Volume) -> Files<'a> {
     async move {
         let Some(source) = &volume.projected else { return Err(Error::Invalid("no projected".to_owned())) };
         let mode = mode(source.default_mode, DEFAULT_MODE);
@@ -24,19 +17,16 @@ pub(super) fn set_up<'a>(
         for part in source.sources.iter().flatten() {
             payload.extend(files(context, part, mode).await?);
         }
-        put(context, dir, Medium::Memory(None), payload).await
+        Ok(payload)
     }
     .boxed()
 }
 
 async fn files(context: Context<'_>, part: &VolumeProjection, mode: u32) -> Result<Payload, Error> {
-    if let Some(source) = &part.config_map {
-        let items = source.items.as_deref().unwrap_or_default();
-        return config::config_map(context, &source.name, items, mode, Need::of(source.optional)).await;
-    }
-    if let Some(source) = &part.secret {
-        let items = source.items.as_deref().unwrap_or_default();
-        return config::secret(context, &source.name, items, mode, Need::of(source.optional)).await;
+    let of_map = part.config_map.as_ref().map(|own| (Kind::ConfigMap, &own.name, &own.items, own.optional));
+    let of_secret = part.secret.as_ref().map(|own| (Kind::Secret, &own.name, &own.items, own.optional));
+    if let Some((kind, name, items, optional)) = of_map.or(of_secret) {
+        return config::files(context, Source { kind, name, items: items.as_ref(), mode, optional }).await;
     }
     if let Some(source) = &part.downward_api {
         return downward::files(context, source.items.as_deref().unwrap_or_default(), mode);

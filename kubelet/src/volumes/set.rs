@@ -7,7 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Pod, Volume, VolumeProjection};
 use parking_lot::Mutex;
 
-use super::{Context, Error, Tokens, blocking, mounts, plugin};
+use super::{Context, Error, SetUp, Tokens, blocking, config, mounts, plugin};
 use crate::env;
 use crate::objects::{Kind, Objects, Reference};
 use crate::pods::spec;
@@ -149,13 +149,19 @@ impl Volumes {
     }
 }
 
+/// Sets one volume up; returns its path, and whether it follows objects.
 async fn one(context: Context<'_>, volume: &Volume) -> Result<(PathBuf, bool), Error> {
     let Some(plugin) = plugin(volume) else {
         return Err(Error::Invalid(format!("no volume plugin matched for volume {:?}", volume.name)));
     };
     let dir = context.pod_dir.join("volumes").join(plugin.directory).join(&volume.name);
-    let path = (plugin.set_up)(context, volume, dir).await?;
-    Ok((path, plugin.follows))
+    match plugin.set_up {
+        SetUp::Once(set_up) => Ok((set_up(context, volume, dir).await?, false)),
+        SetUp::Files(medium, files) => {
+            let payload = files(context, volume).await?;
+            Ok((config::put(context, dir, medium, payload).await?, true))
+        }
+    }
 }
 
 /// Volumes that any container mounts.
