@@ -1,6 +1,8 @@
 //! A network namespace without outside route, containerd in it, images, and a kubelet on an API in memory.
 
 pub mod api;
+#[path = "../../../../runtime/tests/support/netns.rs"]
+mod netns;
 pub mod views;
 
 use std::fs;
@@ -16,30 +18,10 @@ use corvette_kubelet::{Config, run};
 use serde_json::{Value, json};
 
 pub use api::Api;
+pub use netns::in_namespace;
 
-/// Set in the process that runs inside the namespace.
-const INSIDE: &str = "CORVETTE_TEST_NETNS";
 pub const IMAGE: &str = "corvette.local/busybox:1";
 const PAUSE: &str = "corvette.local/test-pause:1";
-
-/// Runs the calling test again in a network and mount namespace of its own and asserts its success; returns `true` in
-/// the process that must do the work.
-pub fn in_namespace(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap();
-        assert!(up.success());
-        return true;
-    }
-    let status = Command::new("unshare")
-        .args(["--net", "--mount", "--propagation", "private"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "{test} failed in its namespace");
-    false
-}
 
 /// A node: a directory, containerd, and the API. Dropping it removes everything.
 pub struct Node {
@@ -73,11 +55,27 @@ impl Node {
             let bundle = ca.issue(&request).unwrap();
             Self { dir, api: Api::new(), containerd, bundle, ca: ca.cert_pem().to_owned() }
         };
-        while node.runtime().version().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        node.until_runtime_answers().await;
         node.load_images();
         node
+    }
+
+    async fn until_runtime_answers(&self) {
+        while self.runtime().version().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills containerd at once; containers keep running.
+    pub fn kill_runtime(&mut self) {
+        self.containerd.kill().unwrap();
+        self.containerd.wait().unwrap();
+    }
+
+    /// Starts containerd after it was killed.
+    pub async fn start_runtime(&mut self) {
+        self.containerd = start_containerd(self.dir.path());
+        self.until_runtime_answers().await;
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -111,6 +109,11 @@ impl Node {
 
     /// Starts a kubelet; the one before must have ended or been dropped.
     pub fn kubelet(&self) -> Kubelet {
+        self.kubelet_with(|_| {})
+    }
+
+    /// Starts a kubelet with a configuration of its own.
+    pub fn kubelet_with(&self, change: impl FnOnce(&mut Config)) -> Kubelet {
         let tasks = Tasks::new("kubelet");
         let root = self.dir.path().join("kubelet");
         let mut config = Config::new("node", IpAddr::V4(Ipv4Addr::LOCALHOST), root, self.socket(), self.bundle.clone());
@@ -118,6 +121,9 @@ impl Node {
         config.port = 0;
         config.log_dir = self.dir.path().join("logs");
         config.cgroup_root = format!("/cvk-{}", std::process::id());
+        // How full the disk of the machine is that runs the tests is not their business.
+        (config.eviction.disk, config.eviction.inodes) = (0, 0);
+        change(&mut config);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (api, own) = (self.api.clone(), tasks.clone());
         let scope = tasks.clone();
