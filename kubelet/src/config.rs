@@ -6,8 +6,12 @@ use std::path::PathBuf;
 
 use corvette_component::pki::Bundle;
 
+use serde_json::{Value, json};
+
 use crate::cgroups;
+use crate::eviction::Thresholds;
 use crate::logs::rotate::Policy;
+use crate::node::agent;
 
 /// Port of the HTTPS server.
 pub const PORT: u16 = 10250;
@@ -45,6 +49,8 @@ pub struct Config {
     pub taints: Vec<(String, String, String)>,
     /// Cgroup below which pods get theirs.
     pub cgroup_root: String,
+    /// What must be left of the node.
+    pub eviction: Thresholds,
     /// How much of a container's log is kept.
     pub logs: Policy,
     /// The node's DNS configuration.
@@ -52,6 +58,32 @@ pub struct Config {
 }
 
 impl Config {
+    /// The configuration as upstream's `KubeletConfiguration`, as far as it can be set.
+    pub fn document(&self) -> Value {
+        let Thresholds { memory, disk, inodes, pids, .. } = self.eviction;
+        json!({
+            "port": self.port,
+            "registerNode": true,
+            "maxPods": self.max_pods,
+            "clusterDomain": self.cluster_domain,
+            "clusterDNS": self.cluster_dns,
+            "resolvConf": self.resolv_conf,
+            "cgroupRoot": self.cgroup_root,
+            "podLogsDir": self.log_dir,
+            "containerRuntimeEndpoint": format!("unix://{}", self.runtime_endpoint.display()),
+            "containerLogMaxSize": self.logs.max_bytes.to_string(),
+            "containerLogMaxFiles": self.logs.max_files,
+            "evictionHard": {
+                "memory.available": memory.to_string(),
+                "nodefs.available": format!("{disk}%"),
+                "nodefs.inodesFree": format!("{inodes}%"),
+                "pid.available": format!("{pids}%"),
+            },
+            "nodeLeaseDurationSeconds": agent::LEASE_SECONDS,
+            "seccompDefault": true,
+        })
+    }
+
     /// Makes a configuration with upstream's defaults for everything that has one.
     pub fn new(node_name: &str, node_ip: IpAddr, root_dir: PathBuf, runtime_endpoint: PathBuf, tls: Bundle) -> Self {
         Self {
@@ -68,6 +100,7 @@ impl Config {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             cgroup_root: cgroups::root(&root_dir),
+            eviction: Thresholds::default(),
             logs: Policy::default(),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             root_dir,

@@ -43,6 +43,15 @@ impl PodEvents {
 
     /// Records something normal about the node.
     pub fn node(&self, name: &str, reason: &str, message: &str) {
+        self.of_node(name, EventType::Normal, reason, message);
+    }
+
+    /// Records something wrong about the node.
+    pub fn node_warning(&self, name: &str, reason: &str, message: &str) {
+        self.of_node(name, EventType::Warning, reason, message);
+    }
+
+    fn of_node(&self, name: &str, type_: EventType, reason: &str, message: &str) {
         let node = ObjectReference {
             kind: Some("Node".to_owned()),
             api_version: Some("v1".to_owned()),
@@ -50,7 +59,7 @@ impl PodEvents {
             uid: Some(name.to_owned()),
             ..ObjectReference::default()
         };
-        self.0.event(&node, EventType::Normal, reason, message);
+        self.0.event(&node, type_, reason, message);
     }
 }
 

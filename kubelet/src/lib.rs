@@ -13,6 +13,7 @@ mod config;
 pub mod cri;
 pub mod env;
 pub mod events;
+pub mod eviction;
 pub mod logs;
 pub mod metrics;
 pub mod node;

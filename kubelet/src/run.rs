@@ -15,6 +15,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::admission::Ledger;
@@ -22,6 +23,7 @@ use crate::blueprint::{Host, dns};
 use crate::config::Config;
 use crate::cri::Runtime;
 use crate::events::PodEvents;
+use crate::eviction::{Evictor, Pressures};
 use crate::node::{Agent, machine, object};
 use crate::objects::Objects;
 use crate::pods::{Changes, Deps, Pods};
@@ -72,12 +74,13 @@ pub async fn run(client: Client, mut config: Config, tasks: Tasks) -> Result<(),
     let tls = tls::server_config(&config.tls, Some(&config.client_ca))?;
     let runtime = Runtime::connect(&config.runtime_endpoint);
     let node_name = config.node_name.clone();
+    let configz = json!({ "kubeletconfig": config.document() });
     let token = tasks.token();
     let lookup = tokio::select! {
         pods = start(client, config, runtime.clone(), tasks.clone()) => Arc::new(pods),
         () = token.cancelled() => return Ok(()),
     };
-    let server = Server { lookup, runtime, node_name, tasks: tasks.child("server") };
+    let server = Server { lookup, runtime, node_name, configz, tasks: tasks.child("server") };
     server::serve(Arc::new(server), listener, tls).await;
     Ok(())
 }
@@ -89,8 +92,16 @@ async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks) -
     let events = PodEvents::new(recorder);
     let clock = clock::system();
 
-    let agent =
-        Agent::new(client.clone(), config.clone(), runtime.clone(), version, events.clone(), Arc::clone(&clock));
+    let pressures = Pressures::default();
+    let agent = Agent::new(
+        client.clone(),
+        config.clone(),
+        runtime.clone(),
+        version,
+        events.clone(),
+        Arc::clone(&clock),
+        pressures.clone(),
+    );
     tasks.spawn_until_cancelled("node status", agent.report());
     let lease = Agent::lease(client.clone(), config.node_name.clone(), Arc::clone(&clock));
     tasks.spawn_until_cancelled("node lease", lease);
@@ -117,17 +128,29 @@ async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks) -
             runtime_name,
             host,
             node_ips: vec![config.node_ip.to_string()],
-            events,
+            events: events.clone(),
             status: Writer::new(client.clone(), &tasks),
             volumes,
             objects,
             services: services.clone(),
+            pressures: pressures.clone(),
             ledger: Ledger::default(),
             clock,
             tasks: tasks.child("pods"),
         })
     });
 
+    let evictor = Evictor {
+        pods: pods.clone(),
+        runtime: runtime.clone(),
+        events,
+        node_name: config.node_name.clone(),
+        thresholds: config.eviction,
+        pressures,
+        root: config.root_dir.clone(),
+        log_dir: config.log_dir.clone(),
+    };
+    tasks.spawn_until_cancelled("evictions", evictor.run());
     let changes = Changes::default();
     let (follow, followed) = (changes.clone(), runtime.clone());
     tasks.spawn_until_cancelled("runtime changes", async move { follow.follow(followed).await });

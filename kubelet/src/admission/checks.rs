@@ -3,11 +3,13 @@
 use corvette_client::placement::Effect;
 
 use super::{Facts, resources, sysctls};
+use crate::eviction;
 use crate::status::Verdict;
 
 type Check = fn(&Facts<'_>) -> Option<Verdict>;
 
 pub(super) const CHECKS: &[Check] = &[
+    pressure,
     sysctls::allowed,
     operating_system,
     supplemental_groups_policy,
@@ -24,6 +26,10 @@ pub(super) fn refusal(reason: &str, message: String) -> Verdict {
 
 fn predicate(name: &str, why: &str) -> Verdict {
     refusal(name, format!("Predicate {name} failed: {why}"))
+}
+
+fn pressure(facts: &Facts<'_>) -> Option<Verdict> {
+    eviction::refusal(facts.pod, &facts.tolerations, facts.node.pressure)
 }
 
 fn operating_system(facts: &Facts<'_>) -> Option<Verdict> {

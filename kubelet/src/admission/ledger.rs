@@ -7,7 +7,7 @@ use corvette_client::placement::{HostPort, Resources, host_ports, of_pod};
 use k8s_openapi::api::core::v1::Pod;
 use parking_lot::Mutex;
 
-use super::{NodeFacts, judge};
+use super::{NodeFacts, judge, resources};
 use crate::pods::spec;
 use crate::status::Verdict;
 
@@ -43,6 +43,26 @@ impl Ledger {
         let mut held = self.0.lock();
         let others: Vec<&Holding> = held.iter().filter(|(other, _)| *other != uid).map(|(_, held)| held).collect();
         judge(pod, &wanted, node, &others)?;
+        held.insert(uid.to_owned(), wanted);
+        Ok(())
+    }
+
+    /// Whether the pod holds what its spec asks for now.
+    pub fn holds(&self, pod: &Pod) -> bool {
+        self.0.lock().get(spec::uid(pod)).is_none_or(|held| held.requests == Holding::of(pod).requests)
+    }
+
+    /// Lets a pod hold what its spec asks for now, when the node has it.
+    ///
+    /// # Errors
+    /// `Deferred` or `Infeasible`; the pod goes on holding what it held.
+    pub fn resize(&self, pod: &Pod, node: &NodeFacts) -> Result<(), Verdict> {
+        let uid = spec::uid(pod);
+        let wanted = Holding::of(pod);
+        let mut held = self.0.lock();
+        let mut used = Resources::default();
+        held.iter().filter(|(other, _)| *other != uid).for_each(|(_, other)| used.add(&other.requests));
+        resources::grow(&wanted.requests, node, &used)?;
         held.insert(uid.to_owned(), wanted);
         Ok(())
     }

@@ -14,6 +14,7 @@ pub(crate) use sysctls::dotted;
 use corvette_client::placement::{NodeMatcher, Resources, Taint, Toleration};
 use k8s_openapi::api::core::v1::{Node, Pod};
 
+use crate::eviction::Pressure;
 use crate::status::Verdict;
 
 /// What the node's object says, as far as pods depend on it.
@@ -31,11 +32,13 @@ pub struct NodeFacts {
     pub pods: usize,
     /// Whether its kernel enforces AppArmor profiles.
     pub app_armor: bool,
+    /// What it has too little of.
+    pub pressure: Pressure,
 }
 
 impl NodeFacts {
-    /// Takes the facts from the API object, and from the kernel what it does not say.
-    pub fn from_api(node: &Node, app_armor: bool) -> Self {
+    /// Takes the facts from the API object, and from the machine what it does not say.
+    pub fn from_api(node: &Node, app_armor: bool, pressure: Pressure) -> Self {
         let allocatable = node.status.as_ref().and_then(|status| status.allocatable.clone()).unwrap_or_default();
         let pods =
             allocatable.get("pods").and_then(crate::resources::value).and_then(|pods| usize::try_from(pods).ok());
@@ -47,6 +50,7 @@ impl NodeFacts {
             allocatable: Resources::from_map(&allocatable),
             pods: pods.unwrap_or(usize::MAX),
             app_armor,
+            pressure,
         }
     }
 }

@@ -10,7 +10,7 @@ fn node() -> NodeFacts {
         "status": {"allocatable": {"cpu": "2", "memory": "1Gi", "ephemeral-storage": "10Gi", "pods": "3", "x/gpu": "1"}}
     }))
     .unwrap();
-    NodeFacts::from_api(&node, false)
+    NodeFacts::from_api(&node, false, Pressure::default())
 }
 
 fn pod(uid: &str, spec: Value) -> Pod {

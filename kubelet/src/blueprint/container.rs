@@ -60,7 +60,7 @@ pub fn container(parts: Parts<'_>, host: &Host) -> ContainerConfig {
         stdin_once: flag(container.stdin_once),
         tty: flag(container.tty),
         linux: Some(LinuxContainerConfig {
-            resources: Some(limits::limits(pod, container, host.capacity, host.oom_floor)),
+            resources: Some(limits(pod, container, host.capacity, host.oom_floor)),
             security_context: Some(security),
         }),
         stop_signal: stop_signal(container).into(),

@@ -14,7 +14,7 @@ const PERIOD: i64 = 100_000;
 const MIN_QUOTA: i64 = 1000;
 
 /// Limits of a container; `capacity` is the node's, `floor` the lowest OOM score that may be set.
-pub(super) fn limits(pod: &Pod, container: &Container, capacity: Amounts, floor: i64) -> LinuxContainerResources {
+pub fn limits(pod: &Pod, container: &Container, capacity: Amounts, floor: i64) -> LinuxContainerResources {
     let of = |quantity: Option<_>| quantity.unwrap_or(0);
     let cpu_limit = of(resources::limit(container, "cpu").and_then(resources::milli));
     let cpu_request = of(resources::request(container, "cpu").and_then(resources::milli));

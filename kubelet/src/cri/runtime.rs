@@ -82,6 +82,19 @@ impl Runtime {
         call("Status", TIMEOUT, StatusRequest { verbose: false }, |r| async move { client.status(r).await }).await
     }
 
+    /// The image of sandboxes, where the runtime tells it.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn sandbox_image(&self) -> Result<Option<String>> {
+        let mut client = self.runtime.clone();
+        let answer =
+            call("Status", TIMEOUT, StatusRequest { verbose: true }, |r| async move { client.status(r).await });
+        let config: Option<serde_json::Value> =
+            answer.await?.info.get("config").and_then(|text| serde_json::from_str(text).ok());
+        Ok(config.and_then(|config| config.get("sandboxImage")?.as_str().map(ToOwned::to_owned)))
+    }
+
     /// Tells the runtime the node's pod address range.
     ///
     /// # Errors

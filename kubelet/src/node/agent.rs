@@ -20,6 +20,7 @@ use super::object::{self, Facts};
 use crate::config::Config;
 use crate::cri::Runtime;
 use crate::events::PodEvents;
+use crate::eviction::Pressures;
 
 /// How often the status is computed and the Lease renewed.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -28,20 +29,11 @@ const EARLY_PERIOD: Duration = Duration::from_millis(200);
 /// How often the status is written though nothing changed.
 const REPORT: Duration = Duration::from_secs(300);
 /// Lifetime of a Lease, in seconds.
-const LEASE_SECONDS: i32 = 40;
+pub(crate) const LEASE_SECONDS: i32 = 40;
 /// Namespace of node Leases.
 const LEASES: &str = "kube-node-lease";
 /// Deadline of one call to the API.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Least memory, in bytes, below which there is pressure.
-const LEAST_MEMORY: i64 = 100 << 20;
-/// Least share of disk and inodes, and of process ids, in percent, below which there is pressure.
-const LEAST_DISK: i64 = 10;
-/// Bytes of disk that are enough whatever share of it they are: a tenth of a large disk is no pressure.
-const ENOUGH_DISK: i64 = 2 << 30;
-const LEAST_INODES: i64 = 5;
-const LEAST_PIDS: u64 = 1;
-
 /// A call to the API that failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -70,6 +62,7 @@ pub struct Agent {
     runtime_version: String,
     events: PodEvents,
     clock: SharedClock,
+    pressures: Pressures,
     /// Told when the status should be looked at before its time.
     nudge: Arc<Notify>,
     reported: Option<Timestamp>,
@@ -91,9 +84,10 @@ impl Agent {
         runtime_version: String,
         events: PodEvents,
         clock: SharedClock,
+        pressures: Pressures,
     ) -> Self {
         let nudge = Arc::default();
-        Self { client, config, runtime, runtime_version, events, clock, nudge, reported: None, ready: false }
+        Self { client, config, runtime, runtime_version, events, clock, pressures, nudge, reported: None, ready: false }
     }
 
     /// Reports until dropped.
@@ -188,16 +182,8 @@ impl Agent {
             }
             Err(error) => problems.push(format!("container runtime is down: {error}")),
         }
-        let disk = machine::disk(&self.config.root_dir);
-        Health {
-            memory_pressure: machine::available_memory() < LEAST_MEMORY,
-            disk_pressure: disk.is_some_and(|disk| {
-                (disk.available < ENOUGH_DISK && share(disk.available, disk.total) < LEAST_DISK)
-                    || (disk.inodes > 0 && share(disk.inodes_free, disk.inodes) < LEAST_INODES)
-            }),
-            pid_pressure: machine::free_pids() < LEAST_PIDS,
-            problems,
-        }
+        let measured = self.config.eviction.measure(&self.config.root_dir);
+        Health { pressure: self.pressures.observe(measured), problems }
     }
 
     async fn status(&self, known: &NodeStatus, health: &Health) -> NodeStatus {
@@ -228,10 +214,6 @@ impl Agent {
             tokio::time::sleep(pause).await;
         }
     }
-}
-
-fn share(part: i64, whole: i64) -> i64 {
-    if whole <= 0 { 100 } else { part.saturating_mul(100) / whole }
 }
 
 /// Whether two statuses differ in more than heartbeats.

@@ -4,15 +4,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::NodeCondition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::eviction::Pressure;
+
 /// What conditions are made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Less memory is left than pods need to go on.
-    pub memory_pressure: bool,
-    /// Less disk is left than pods need to go on.
-    pub disk_pressure: bool,
-    /// Fewer process ids are left than pods need to go on.
-    pub pid_pressure: bool,
+    /// What less is left of than pods need to go on.
+    pub pressure: Pressure,
     /// Why the node cannot run pods; empty when it can.
     pub problems: Vec<String>,
 }
@@ -35,7 +33,7 @@ fn rows(health: &Health) -> [Row; 4] {
     [
         pressure(
             "MemoryPressure",
-            health.memory_pressure,
+            health.pressure.memory,
             [
                 ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
                 ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -43,7 +41,7 @@ fn rows(health: &Health) -> [Row; 4] {
         ),
         pressure(
             "DiskPressure",
-            health.disk_pressure,
+            health.pressure.disk,
             [
                 ("KubeletHasDiskPressure", "kubelet has disk pressure"),
                 ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -51,7 +49,7 @@ fn rows(health: &Health) -> [Row; 4] {
         ),
         pressure(
             "PIDPressure",
-            health.pid_pressure,
+            health.pressure.pid,
             [
                 ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
                 ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
@@ -96,9 +94,7 @@ mod tests {
 
     fn health(problems: &[&str]) -> Health {
         Health {
-            memory_pressure: false,
-            disk_pressure: false,
-            pid_pressure: false,
+            pressure: Pressure::default(),
             problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the Node's status and the Lease in `kube-node-lease`. Must not know pods.
 
-mod agent;
+pub(crate) mod agent;
 pub mod conditions;
 pub mod machine;
 pub mod object;

@@ -26,7 +26,7 @@ impl Worker {
         if spec::acknowledged(pod) || !observed.sandboxes.is_empty() {
             self.deps.ledger.record(pod);
         } else {
-            let node = NodeFacts::from_api(&self.node().await?, machine::app_armor());
+            let node = NodeFacts::from_api(&self.node().await?, machine::app_armor(), self.deps.pressures.current());
             if let Err(refusal) = self.deps.ledger.admit(pod, &node) {
                 self.deps.events.pod_warning(pod, &refusal.reason, &refusal.message);
                 self.deps.status.set(pod, status::rejected(pod, &refusal, self.deps.clock.now()));
@@ -39,10 +39,13 @@ impl Worker {
         Ok(None)
     }
 
-    async fn node(&self) -> Result<Node, Error> {
+    /// The node's object, with what pods may have of it.
+    pub(super) async fn node(&self) -> Result<Node, Error> {
         let api: Api<Node> = Api::all(self.deps.client.clone());
         match tokio::time::timeout(TIMEOUT, api.get(&self.deps.host.node_name)).await {
-            Ok(answer) => answer.map_err(|error| Error::Api(Box::new(error))),
+            Ok(Ok(node)) if node.status.as_ref().is_some_and(|status| status.allocatable.is_some()) => Ok(node),
+            Ok(Ok(_)) => Err(Error::Reported("the node's status is not written yet".to_owned())),
+            Ok(Err(error)) => Err(Error::Api(Box::new(error))),
             Err(_) => Err(Error::Reported("timed out waiting for the API server".to_owned())),
         }
     }

@@ -13,6 +13,7 @@ use crate::admission::Ledger;
 use crate::blueprint::Host;
 use crate::cri::{self, Runtime};
 use crate::events::PodEvents;
+use crate::eviction::Pressures;
 use crate::objects::Objects;
 use crate::status::Writer;
 use crate::volumes::Volumes;
@@ -39,6 +40,8 @@ pub struct Deps {
     pub objects: Objects,
     /// Services, for environment variables.
     pub services: Informer<Service>,
+    /// What the node has too little of.
+    pub pressures: Pressures,
     /// Pods that this node has taken.
     pub ledger: Ledger,
     /// Clock.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::deps::Deps;
 use super::spec;
 use super::worker::{Desired, Signals, Worker};
+use crate::status::Verdict;
 
 struct Handle {
     desired: watch::Sender<Desired>,
@@ -122,6 +123,14 @@ impl Pods {
     pub fn dirty(&self, uid: &str) {
         if let Some(handle) = self.0.workers.lock().get(uid) {
             handle.signals.dirty.store(true, Ordering::Release);
+            handle.signals.wake.notify_one();
+        }
+    }
+
+    /// Ends a pod for the node's sake.
+    pub fn fail(&self, uid: &str, why: Verdict) {
+        if let Some(handle) = self.0.workers.lock().get(uid) {
+            handle.signals.fail.lock().get_or_insert(why);
             handle.signals.wake.notify_one();
         }
     }

@@ -103,7 +103,8 @@ impl Worker {
         containers: &[(String, String)],
         address: &str,
     ) -> Result<Option<Next>, Error> {
-        let grace = spec::grace_period(pod);
+        let own = spec::grace_period(pod);
+        let grace = self.memory.grace.map_or(own, |most| most.min(own));
         let least = i64::from(fate == Fate::Gone);
         let targets: Vec<Target> = containers
             .iter()
@@ -119,7 +120,7 @@ impl Worker {
         let mut desired = self.desired.clone();
         let hurried = async {
             let sooner = |desired: &super::worker::Desired| {
-                (desired.gone && fate != Fate::Gone) || spec::grace_period(&desired.pod) < grace
+                (desired.gone && fate != Fate::Gone) || spec::grace_period(&desired.pod) < own
             };
             if desired.wait_for(sooner).await.is_err() {
                 std::future::pending::<()>().await;

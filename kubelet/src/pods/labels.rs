@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, ResourceRequirements};
 
-use super::spec;
+use super::{sizes, spec};
 
 /// Label: name of the pod.
 pub const POD_NAME: &str = "io.kubernetes.pod.name";
@@ -26,6 +26,8 @@ pub const RESTART_COUNT: &str = "io.kubernetes.container.restartCount";
 pub const TERMINATION_PATH: &str = "io.kubernetes.container.terminationMessagePath";
 /// Annotation: where the termination message comes from.
 pub const TERMINATION_POLICY: &str = "io.kubernetes.container.terminationMessagePolicy";
+/// Annotation: the sizes that the container was made with, as JSON.
+pub const SIZES: &str = "io.kubernetes.container.resources";
 /// Annotation: the pod's grace period, in seconds.
 pub const POD_GRACE: &str = "io.kubernetes.pod.terminationGracePeriod";
 /// Annotation: the grace period of a deletion under way when the container was made, in seconds.
@@ -59,6 +61,9 @@ pub fn annotations(pod: &Pod, container: &Container, restart_count: u32) -> Hash
         (TERMINATION_PATH.to_owned(), spec::termination_path(container).to_owned()),
         (TERMINATION_POLICY.to_owned(), spec::termination_policy(container).to_owned()),
     ]);
+    if let Ok(sizes) = serde_json::to_string(&sizes::of(container.resources.as_ref())) {
+        out.insert(SIZES.to_owned(), sizes);
+    }
     if let Some(grace) = pod.spec.as_ref().and_then(|s| s.termination_grace_period_seconds) {
         out.insert(POD_GRACE.to_owned(), grace.to_string());
     }
@@ -75,6 +80,11 @@ pub fn hash(container: &Container) -> String {
     let bytes = container.name.bytes().chain([0]).chain(image.bytes());
     let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("{hash:x}")
+}
+
+/// Sizes of a container as its annotation has them.
+pub fn sizes(annotation: &str) -> Option<ResourceRequirements> {
+    serde_json::from_str(annotation).ok()
 }
 
 /// Directory of a pod's logs: `<log_dir>/<namespace>_<name>_<uid>`.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::backoff::Backoff;
 use super::observed::{Container, Observed, Sandbox, State};
-use super::plan::{Facts, Plan, plan};
-use super::{labels, spec};
+use super::plan::{Facts, Plan, Resize, plan};
+use super::{labels, sizes, spec};
 use crate::probes::{Verdict, Verdicts};
 
 /// What may happen to a pod that the kubelet did not do.
@@ -39,6 +39,7 @@ pub(super) struct Model {
     pub(super) observed: Observed,
     pub(super) verdicts: Verdicts,
     pub(super) backoff: Backoff,
+    pub(super) sizes: sizes::Applied,
     pub(super) now: Timestamp,
     next: u64,
 }
@@ -54,6 +55,7 @@ impl Model {
             observed: Observed::default(),
             verdicts: Verdicts::new(),
             backoff: Backoff::default(),
+            sizes: sizes::Applied::new(),
             now: start_of_time(),
             next: 0,
         }
@@ -65,6 +67,8 @@ impl Model {
             observed: &self.observed,
             verdicts: &self.verdicts,
             backoff: &self.backoff,
+            sizes: &self.sizes,
+            resize: Resize::Allowed,
             now: self.now,
         })
     }
@@ -92,6 +96,10 @@ impl Model {
         } else {
             for kill in &plan.kill {
                 self.end(&kill.id, 137);
+            }
+            for (id, name) in &plan.resize {
+                let container = spec::container(&self.pod, name).unwrap();
+                self.sizes.insert(id.clone(), sizes::of(container.resources.as_ref()));
             }
             for start in &plan.start {
                 if let Some((key, exit)) = &start.after_exit {
@@ -123,6 +131,7 @@ impl Model {
             image: String::new(),
             image_id: String::new(),
             hash: labels::hash(&container),
+            sizes: Some(sizes::of(container.resources.as_ref())),
             grace: None,
             log_path: String::new(),
         });

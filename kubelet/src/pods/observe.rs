@@ -151,6 +151,7 @@ fn container(item: &proto::Container, status: proto::ContainerStatus) -> Raw {
         image,
         image_id: status.image_ref,
         hash,
+        sizes: annotation(labels::SIZES).and_then(|text| labels::sizes(text)),
         grace,
         log_path: status.log_path,
     };

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ResourceRequirements;
 
 /// State of a container instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +19,7 @@ pub enum State {
 }
 
 /// One instance of a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Container {
     /// CRI id.
     pub id: String,
@@ -48,6 +49,8 @@ pub struct Container {
     pub image_id: String,
     /// Hash of the spec it was made from; empty when unknown.
     pub hash: String,
+    /// Sizes noted when it was made.
+    pub sizes: Option<ResourceRequirements>,
     /// Grace period noted when it was made, in seconds.
     pub grace: Option<i64>,
     /// Log file; empty when unknown.
@@ -72,7 +75,7 @@ pub struct Sandbox {
 }
 
 /// Everything the runtime has of one pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// Sandboxes, newest first.
     pub sandboxes: Vec<Sandbox>,

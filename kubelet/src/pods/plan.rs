@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::backoff::{self, Backoff};
 use super::observed::{self, Observed, Sandbox, State};
-use super::{labels, spec};
+use super::{labels, sizes, spec};
 use crate::probes::Verdicts;
 
 /// What the planner looks at.
@@ -24,8 +24,21 @@ pub struct Facts<'a> {
     pub verdicts: &'a Verdicts,
     /// Delays of restarts.
     pub backoff: &'a Backoff,
+    /// Sizes of containers that were changed.
+    pub sizes: &'a sizes::Applied,
+    /// Whether sizes may change now.
+    pub resize: Resize,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Whether containers may get the sizes that the API has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resize {
+    /// The node has room for them.
+    Allowed,
+    /// It has not: containers keep what they have.
+    Refused,
 }
 
 /// Why a container is killed.
@@ -33,6 +46,8 @@ pub struct Facts<'a> {
 pub enum KillReason {
     /// Its spec changed.
     Changed,
+    /// Its size changed, and its spec asks for a new instance then.
+    Resized,
     /// Its liveness probe failed.
     Liveness,
     /// Its startup probe failed.
@@ -91,6 +106,8 @@ pub struct Plan {
     pub create_sandbox: Option<u32>,
     /// Containers to kill, before starting any.
     pub kill: Vec<Kill>,
+    /// Containers that get the sizes of their spec while they run, as (id, name).
+    pub resize: Vec<(String, String)>,
     /// Containers to start, in this order.
     pub start: Vec<Start>,
     /// Containers held back.
@@ -197,14 +214,18 @@ fn regular(facts: &Facts<'_>, container: &Container, plan: &mut Plan) -> bool {
     match last.state {
         State::Running => match failure(facts, container, last) {
             Some(kill) => {
-                let again = kill.reason == KillReason::Changed || spec::restarts(facts.pod, container, 137);
+                let again = matches!(kill.reason, KillReason::Changed | KillReason::Resized)
+                    || spec::restarts(facts.pod, container, 137);
                 plan.kill.push(kill);
                 if again {
                     start(facts, container, plan);
                 }
                 true
             }
-            None => true,
+            None => {
+                resize(facts, container, last, plan);
+                true
+            }
         },
         State::Exited => {
             let again = spec::restarts(facts.pod, container, last.exit_code);
@@ -273,6 +294,7 @@ fn sidecar(facts: &Facts<'_>, container: &Container, last: &observed::Container,
                 start(facts, container, plan);
                 return false;
             }
+            resize(facts, container, last, plan);
             let startup = facts.verdicts.get(&last.id).and_then(|verdict| verdict.startup);
             container.startup_probe.is_none() || startup == Some(true)
         }
@@ -360,6 +382,10 @@ fn failure(facts: &Facts<'_>, container: &Container, last: &observed::Container)
     if let Some(kill) = changed(container, last) {
         return Some(kill);
     }
+    if size_change(facts, container, last) == sizes::Change::Restart {
+        let message = format!("Container {} resize requires restart", container.name);
+        return Some(kill(last, KillReason::Resized, message, None));
+    }
     let verdict = facts.verdicts.get(&last.id).copied().unwrap_or_default();
     let (reason, word, probe) = if container.liveness_probe.is_some() && verdict.liveness == Some(false) {
         (KillReason::Liveness, "liveness", &container.liveness_probe)
@@ -374,6 +400,19 @@ fn failure(facts: &Facts<'_>, container: &Container, last: &observed::Container)
         message.push_str(", will be restarted");
     }
     Some(kill(last, reason, message, grace))
+}
+
+fn size_change(facts: &Facts<'_>, container: &Container, last: &observed::Container) -> sizes::Change {
+    match (facts.resize, sizes::current(facts.sizes, last)) {
+        (Resize::Allowed, Some(from)) => sizes::change(container, from, &sizes::of(container.resources.as_ref())),
+        _ => sizes::Change::None,
+    }
+}
+
+fn resize(facts: &Facts<'_>, container: &Container, last: &observed::Container, plan: &mut Plan) {
+    if size_change(facts, container, last) == sizes::Change::InPlace {
+        plan.resize.push((last.id.clone(), container.name.clone()));
+    }
 }
 
 fn changed(container: &Container, last: &observed::Container) -> Option<Kill> {

@@ -43,6 +43,7 @@ impl Worker {
                 self.report(pod, &observed, Life::Active);
                 return Ok(Next::Now);
             }
+            Box::pin(self.judge_resize(pod)).await?;
             let verdicts = self.results.snapshot();
             let plan = plan::plan(&self.facts(pod, &observed, &verdicts));
             self.note_held(pod, &observed, &plan);
@@ -55,10 +56,11 @@ impl Worker {
                 self.stop_all(pod, &observed).await?;
             } else if let Some(attempt) = plan.create_sandbox {
                 Box::pin(self.make_sandbox(pod, &observed, attempt)).await?;
-            } else if plan.kill.is_empty() && plan.start.is_empty() {
+            } else if plan.kill.is_empty() && plan.start.is_empty() && plan.resize.is_empty() {
                 return self.settled(pod, &observed, &plan).await;
             } else {
                 self.kill(pod, &observed, &plan.kill).await?;
+                self.resize(pod, &plan.resize).await?;
                 if let Some(next) = Box::pin(self.start_all(pod, &observed, &plan)).await? {
                     return Ok(next);
                 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use corvette_component::backoff;
 use k8s_openapi::api::core::v1::Pod;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::backoff::Backoff;
@@ -17,9 +18,9 @@ use super::deps::Deps;
 use super::images::Pulls;
 use super::observe::Observer;
 use super::observed::Observed;
-use super::plan::Facts;
-use super::spec;
+use super::plan::{Facts, Resize};
 use super::teardown::{self, Fate};
+use super::{sizes, spec};
 use crate::probes::{self, Kind, Results, Verdicts};
 use crate::status::{self, Life, Reasons};
 use crate::volumes;
@@ -41,6 +42,8 @@ pub struct Signals {
     pub wake: Arc<Notify>,
     /// An object that the pod refers to changed.
     pub dirty: Arc<AtomicBool>,
+    /// Why the node ends the pod, until the worker has taken note.
+    pub fail: Arc<Mutex<Option<status::Verdict>>>,
 }
 
 /// Why a sync could not be completed; it is tried again with back-off.
@@ -79,8 +82,14 @@ pub(super) struct Memory {
     pub(super) reasons: Reasons,
     /// The node took the pod.
     pub(super) admitted: bool,
+    /// Sizes of containers that were changed.
+    pub(super) sizes: sizes::Applied,
+    /// Why containers do not get the sizes that the API has.
+    pub(super) pending: Option<status::Verdict>,
     /// The node failed the pod.
     pub(super) failed: Option<status::Verdict>,
+    /// Most seconds that its containers get to end, when the node ends the pod.
+    pub(super) grace: Option<i64>,
     /// All containers have ended for good.
     pub(super) ended: bool,
     /// The final status was given to the writer.
@@ -110,6 +119,8 @@ pub struct Worker {
     pub(super) memory: Memory,
 }
 
+/// Seconds that the containers of an evicted pod get to end.
+const EVICTED_GRACE: i64 = 1;
 /// Delay of the first retry, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
@@ -160,6 +171,11 @@ impl Worker {
 
     async fn sync(&mut self) -> Result<Next, Error> {
         let Desired { pod, gone } = self.desired.borrow_and_update().clone();
+        if let Some(why) = self.signals.fail.lock().take() {
+            self.memory.failed = Some(why);
+            self.memory.ended = true;
+            self.memory.grace = Some(EVICTED_GRACE);
+        }
         let fate = teardown::fate(&pod, gone, self.memory.ended);
         let operation = if fate == Fate::Run { "sync" } else { "terminating" };
         let _timer = metrics::POD_WORKER.with_label_values(&[operation]).start_timer();
@@ -177,17 +193,21 @@ impl Worker {
             self.memory.adopted = true;
             self.adopt(pod, &observed);
         }
+        self.memory.sizes.retain(|id, _| observed.containers.iter().any(|container| container.id == *id));
         self.results.retain(|id| observed.containers.iter().any(|container| container.id == id));
         Ok(observed)
     }
 
-    fn adopt(&self, pod: &Pod, observed: &Observed) {
+    fn adopt(&mut self, pod: &Pod, observed: &Observed) {
         let Some(known) = &pod.status else { return };
         let lists = [&known.init_container_statuses, &known.container_statuses];
         for status in lists.into_iter().flatten().flatten() {
             let id = status.container_id.as_deref().and_then(|id| id.rsplit("://").next()).unwrap_or_default();
             let same = observed.latest(&status.name).is_some_and(|last| last.id == id);
             let probed = spec::container(pod, &status.name).is_some_and(|container| container.startup_probe.is_some());
+            if same && let Some(resources) = &status.resources {
+                self.memory.sizes.insert(id.to_owned(), sizes::of(Some(resources)));
+            }
             if same && probed && status.started == Some(true) {
                 self.results.set(id, Kind::Startup, true);
             }
@@ -196,7 +216,9 @@ impl Worker {
 
     /// What the planner looks at.
     pub(super) fn facts<'a>(&'a self, pod: &'a Pod, observed: &'a Observed, verdicts: &'a Verdicts) -> Facts<'a> {
-        Facts { pod, observed, verdicts, backoff: &self.memory.crashes, now: self.deps.clock.now() }
+        let Memory { crashes, sizes, pending, .. } = &self.memory;
+        let resize = if pending.is_none() { Resize::Allowed } else { Resize::Refused };
+        Facts { pod, observed, verdicts, backoff: crashes, sizes, resize, now: self.deps.clock.now() }
     }
 
     /// Gives the writer the pod's status.
@@ -213,6 +235,8 @@ impl Worker {
             sandbox_ready,
             life,
             failed: self.memory.failed.as_ref(),
+            sizes: &self.memory.sizes,
+            pending: self.memory.pending.as_ref(),
             now: self.deps.clock.now(),
         });
         self.deps.status.set(pod, status);

@@ -11,6 +11,7 @@ mod listen;
 mod logs;
 mod ports;
 mod reply;
+mod resource_metrics;
 mod routes;
 mod stats;
 
@@ -31,6 +32,8 @@ pub struct Server {
     pub runtime: Runtime,
     /// Name of this node, for statistics.
     pub node_name: String,
+    /// The configuration, as `/configz` shows it.
+    pub configz: serde_json::Value,
     /// Runs the streams that outlive their request.
     pub tasks: Tasks,
 }

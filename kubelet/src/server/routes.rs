@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::auth::Access;
 use super::reply::{self, Refusal, Reply};
-use super::{Server, exec, info, listen, logs, ports, stats};
+use super::{Server, exec, info, listen, logs, ports, resource_metrics, stats};
 
 /// A request taken apart.
 pub(super) struct Call {
@@ -66,6 +66,8 @@ async fn dispatch(method: &Method, path: &[&str], call: Call) -> Result<Reply, R
         ["healthz" | "livez" | "readyz", ..] if get => Ok(reply::text(StatusCode::OK, "ok")),
         ["pods"] if get => Ok(info::pods(&call)),
         ["metrics"] if get => Ok(info::metrics()),
+        ["metrics", "resource"] if get => resource_metrics::resource(&call).await,
+        ["configz"] if get => Ok(reply::json(&call.server.configz)),
         ["stats", "summary"] if get => stats::summary(&call).await,
         ["containerLogs", rest @ ..] if get => logs::container(call, target(rest)?).await,
         ["exec", rest @ ..] if stream => exec::exec(call, target(rest)?).await,
@@ -76,8 +78,8 @@ async fn dispatch(method: &Method, path: &[&str], call: Call) -> Result<Reply, R
             ports::forward(call, pod_target(namespace, pod, Some(uid))).await
         }
         [
-            "healthz" | "livez" | "readyz" | "pods" | "metrics" | "stats" | "containerLogs" | "exec" | "attach" | "run"
-            | "portForward",
+            "healthz" | "livez" | "readyz" | "pods" | "metrics" | "configz" | "stats" | "containerLogs" | "exec"
+            | "attach" | "run" | "portForward",
             ..,
         ] => Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "405: Method Not Allowed".to_owned())),
         _ => Err(Refusal::not_found("404: Page Not Found")),

@@ -9,11 +9,7 @@ use serde_json::{Map, Value, json};
 use super::reply::{self, Refusal, Reply};
 use super::routes::Call;
 use crate::pods::Lookup;
-
-/// Labels by which a container's pod is known to the runtime.
-const POD_NAME: &str = "io.kubernetes.pod.name";
-const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
-const POD_UID: &str = "io.kubernetes.pod.uid";
+use crate::pods::labels::{POD_NAME, POD_NAMESPACE, POD_UID};
 
 /// Measures now.
 pub(super) async fn summary(call: &Call) -> Result<Reply, Refusal> {
@@ -102,7 +98,7 @@ fn put(out: &mut Map<String, Value>, name: &str, value: Option<UInt64Value>) {
 }
 
 /// Memory of the machine, from /proc/meminfo.
-fn node_memory(now: Timestamp) -> Value {
+pub(super) fn node_memory(now: Timestamp) -> Value {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let bytes = |name: &str| -> u64 {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -120,7 +116,7 @@ fn node_memory(now: Timestamp) -> Value {
 }
 
 /// Processor time of the machine since its start, from /proc/stat (hundredths of a second).
-fn node_cpu(now: Timestamp) -> Value {
+pub(super) fn node_cpu(now: Timestamp) -> Value {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let numbers = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let numbers: Vec<u64> = numbers.filter_map(|number| number.parse().ok()).collect();

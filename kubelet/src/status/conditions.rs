@@ -20,22 +20,31 @@ pub struct Inputs<'a> {
     pub regular: &'a [ContainerStatus],
     /// New phase.
     pub phase: &'a str,
+    /// Why the node ended the pod for its own sake.
+    pub evicted: Option<&'a str>,
+    /// Why containers do not get the sizes that the API has.
+    pub pending: Option<&'a super::Verdict>,
     /// Whether the sandbox is up with its network.
     pub sandbox_ready: bool,
     /// Now.
     pub now: Timestamp,
 }
 
-struct Verdict {
+/// Condition of a pod whose containers do not get the sizes that the API has.
+pub(super) const RESIZE_PENDING: &str = "PodResizePending";
+/// Condition of a pod that ended because somebody had it ended.
+const DISRUPTED: &str = "DisruptionTarget";
+
+struct Verdict<'a> {
     truth: bool,
-    reason: Option<&'static str>,
+    reason: Option<&'a str>,
     message: Option<String>,
 }
 
-impl Verdict {
+impl<'a> Verdict<'a> {
     const TRUE: Self = Self { truth: true, reason: None, message: None };
 
-    fn no(reason: Option<&'static str>, message: String) -> Self {
+    fn no(reason: Option<&'a str>, message: String) -> Self {
         Self { truth: false, reason, message: (!message.is_empty()).then_some(message) }
     }
 }
@@ -53,11 +62,26 @@ pub fn conditions(inputs: Inputs<'_>) -> Vec<PodCondition> {
         ("ContainersReady", containers),
         ("PodScheduled", Verdict::TRUE),
     ];
-    let others = known.iter().filter(|condition| !OWNED.contains(&condition.type_.as_str())).cloned();
-    verdicts.into_iter().map(|(type_, verdict)| condition(inputs, known, type_, verdict)).chain(others).collect()
+    let disrupted = inputs.evicted.map(|message| {
+        let (reason, message) = (Some("TerminationByKubelet"), Some(message.to_owned()));
+        (DISRUPTED, Verdict { truth: true, reason, message })
+    });
+    let pending = inputs.pending.map(|why| {
+        let (reason, message) = (Some(why.reason.as_str()), Some(why.message.clone()));
+        (RESIZE_PENDING, Verdict { truth: true, reason, message })
+    });
+    let own =
+        |type_: &str| OWNED.contains(&type_) || type_ == RESIZE_PENDING || (type_ == DISRUPTED && disrupted.is_some());
+    let others: Vec<_> = known.iter().filter(|condition| !own(&condition.type_)).cloned().collect();
+    let made = verdicts
+        .into_iter()
+        .chain(disrupted)
+        .chain(pending)
+        .map(|(type_, verdict)| condition(inputs, known, type_, verdict));
+    made.chain(others).collect()
 }
 
-fn condition(inputs: Inputs<'_>, known: &[PodCondition], type_: &str, verdict: Verdict) -> PodCondition {
+fn condition(inputs: Inputs<'_>, known: &[PodCondition], type_: &str, verdict: Verdict<'_>) -> PodCondition {
     let status = if verdict.truth { "True" } else { "False" };
     let old = known.iter().find(|condition| condition.type_ == type_ && condition.status == status);
     let since = old.and_then(|condition| condition.last_transition_time.clone());
@@ -81,7 +105,7 @@ fn list(names: &[&str]) -> String {
     format!("[{}]", names.join(" "))
 }
 
-fn containers_ready(inputs: Inputs<'_>) -> Verdict {
+fn containers_ready(inputs: Inputs<'_>) -> Verdict<'static> {
     match inputs.phase {
         "Succeeded" => return Verdict::no(Some("PodCompleted"), String::new()),
         "Failed" => return Verdict::no(Some("PodFailed"), String::new()),
@@ -100,7 +124,7 @@ fn containers_ready(inputs: Inputs<'_>) -> Verdict {
     Verdict::no(Some("ContainersNotReady"), format!("containers with unready status: {}", list(&unready)))
 }
 
-fn ready(inputs: Inputs<'_>, known: &[PodCondition], containers: &Verdict) -> Verdict {
+fn ready<'a>(inputs: Inputs<'_>, known: &[PodCondition], containers: &Verdict<'a>) -> Verdict<'a> {
     if !containers.truth {
         return Verdict { truth: false, reason: containers.reason, message: containers.message.clone() };
     }
@@ -121,7 +145,7 @@ fn ready(inputs: Inputs<'_>, known: &[PodCondition], containers: &Verdict) -> Ve
     Verdict::no(Some("ReadinessGatesNotReady"), messages.join(", "))
 }
 
-fn initialized(inputs: Inputs<'_>) -> Verdict {
+fn initialized(inputs: Inputs<'_>) -> Verdict<'static> {
     if inputs.phase == "Succeeded" {
         return Verdict { truth: true, reason: Some("PodCompleted"), message: None };
     }

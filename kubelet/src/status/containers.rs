@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
-    Pod, VolumeMountStatus,
+    Pod, ResourceRequirements, VolumeMountStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::pods::observed::{self, Observed, State};
-use crate::pods::spec;
+use crate::pods::{sizes, spec};
 use crate::probes::Verdicts;
 
 /// Why a container is waiting.
@@ -49,6 +49,8 @@ pub struct Inputs<'a> {
     pub verdicts: &'a Verdicts,
     /// Prefix of container ids, such as `containerd`.
     pub runtime: &'a str,
+    /// Sizes of containers that were changed.
+    pub sizes: &'a sizes::Applied,
     /// Whether containers may still run.
     pub life: Life,
 }
@@ -191,11 +193,13 @@ fn of_instance(
     status.container_id = Some(id(inputs, instance));
     status.image.clone_from(&instance.image);
     status.image_id.clone_from(&instance.image_id);
-    status.allocated_resources = container.resources.as_ref().and_then(|resources| resources.requests.clone());
+    let size = sizes::current(inputs.sizes, instance).cloned();
+    let size = size.unwrap_or_else(|| sizes::of(container.resources.as_ref()));
+    status.allocated_resources = size.requests.clone();
     status.state = Some(match instance.state {
         State::Running => {
             let started_at = instance.started_at.map(Time);
-            status.resources.clone_from(&container.resources);
+            status.resources = Some(actual(inputs, container, instance));
             ContainerState { running: Some(ContainerStateRunning { started_at }), ..ContainerState::default() }
         }
         State::Exited => terminated(inputs, instance),
@@ -209,6 +213,20 @@ fn of_instance(
         }
     });
     status
+}
+
+/// What a running instance has: what its spec says, in the sizes that it has now.
+fn actual(inputs: Inputs<'_>, container: &Container, instance: &observed::Container) -> ResourceRequirements {
+    let mut own = container.resources.clone().unwrap_or_default();
+    if let Some(size) = sizes::current(inputs.sizes, instance) {
+        for (list, sizes) in [(&mut own.limits, &size.limits), (&mut own.requests, &size.requests)] {
+            let sizes = sizes.iter().flatten().map(|(name, quantity)| (name.clone(), quantity.clone()));
+            list.get_or_insert_default().extend(sizes);
+        }
+    }
+    own.limits = own.limits.filter(|list| !list.is_empty());
+    own.requests = own.requests.filter(|list| !list.is_empty());
+    own
 }
 
 fn terminated(inputs: Inputs<'_>, instance: &observed::Container) -> ContainerState {

@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::containers::{self, Life, Reasons, Which};
 use super::{conditions, phase};
+use crate::eviction;
 use crate::pods::observed::{Observed, State};
-use crate::pods::spec;
+use crate::pods::{sizes, spec};
 use crate::probes::Verdicts;
 use crate::resources;
 
@@ -41,6 +42,10 @@ pub struct Inputs<'a> {
     pub life: Life,
     /// The node failed the pod.
     pub failed: Option<&'a Verdict>,
+    /// Sizes of containers that were changed.
+    pub sizes: &'a sizes::Applied,
+    /// Why containers do not get the sizes that the API has: Deferred or Infeasible.
+    pub pending: Option<&'a Verdict>,
     /// Now.
     pub now: Timestamp,
 }
@@ -55,6 +60,7 @@ pub fn generate(inputs: Inputs<'_>) -> PodStatus {
         reasons: inputs.reasons,
         verdicts: inputs.verdicts,
         runtime: inputs.runtime,
+        sizes: inputs.sizes,
         life: inputs.life,
     };
     let init = containers::statuses(of, Which::Init);
@@ -66,6 +72,8 @@ pub fn generate(inputs: Inputs<'_>) -> PodStatus {
         init: &init,
         regular: &regular,
         phase: &phase,
+        evicted: inputs.failed.filter(|why| why.reason == eviction::REASON).map(|why| why.message.as_str()),
+        pending: inputs.pending,
         sandbox_ready: inputs.sandbox_ready,
         now: inputs.now,
     });

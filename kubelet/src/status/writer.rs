@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
+use super::conditions::RESIZE_PENDING;
 use crate::pods::spec;
 
 /// Writers at work at once.
@@ -213,8 +214,12 @@ fn object(status: &PodStatus) -> Map<String, Value> {
 fn changed_elements(before: Option<&Value>, after: &Value) -> Value {
     let before = before.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let changed = after.as_array().into_iter().flatten().filter(|element| !before.contains(element));
-    let elements = changed.map(|element| cleared(before, element)).collect();
-    Value::Array(elements)
+    // The kubelet's own condition that comes and goes; those of others are left alone.
+    let type_of = |element: &Value| element.get("type").and_then(Value::as_str) == Some(RESIZE_PENDING);
+    let after = after.as_array().map(Vec::as_slice).unwrap_or_default();
+    let gone = before.iter().any(type_of) && !after.iter().any(type_of);
+    let gone = gone.then(|| json!({"$patch": "delete", "type": RESIZE_PENDING}));
+    Value::Array(changed.map(|element| cleared(before, element)).chain(gone).collect())
 }
 
 /// An element of a merged list keeps fields that a patch does not name: name those that must go.

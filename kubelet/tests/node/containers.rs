@@ -312,3 +312,48 @@ async fn a_running_pod_takes_changes_of_its_object() {
     tokio::time::timeout(Duration::from_secs(20), shown).await.expect("labels are shown soon");
     kubelet.kill().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_container_is_resized_in_place() {
+    if !support::in_namespace("containers::a_running_container_is_resized_in_place") {
+        return;
+    }
+    let node = Node::start().await;
+    let kubelet = node.kubelet();
+    let sized = |memory: &str| json!({"requests": {"memory": memory}, "limits": {"memory": memory}});
+    let main = with(shell("main", SLEEP), json!({"resources": sized("64Mi")}));
+    let path = node.pod("resized", json!({"containers": [main]}));
+    let mut pod = node.api.until(&path, is_ready).await.unwrap();
+    let before = support::views::id(Some(&pod), "main");
+    let limit = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null";
+    assert_eq!(node.exec(&path, "main", limit).await, "67108864\n");
+
+    pod["spec"]["containers"][0]["resources"] = sized("96Mi");
+    pod["metadata"]["generation"] = json!(2);
+    node.api.put(&path, pod);
+    let has = |memory: &'static str| {
+        move |pod: Option<&Value>| container(pod, "main")["resources"]["limits"]["memory"] == memory
+    };
+    let mut pod = node.api.until(&path, has("96Mi")).await.unwrap();
+    assert_eq!(node.exec(&path, "main", limit).await, "100663296\n");
+    assert_eq!(container(Some(&pod), "main")["allocatedResources"]["memory"], "96Mi");
+
+    // What the node cannot give waits, and what runs goes on.
+    pod["spec"]["containers"][0]["resources"] = sized("1Ei");
+    node.api.put(&path, pod);
+    let pending = |pod: Option<&Value>| {
+        let conditions = pod.and_then(|pod| pod["status"]["conditions"].as_array());
+        let pending = conditions.and_then(|all| all.iter().find(|one| one["type"] == "PodResizePending"));
+        pending.map(|one| one["reason"].as_str().unwrap().to_owned())
+    };
+    let waits = |pod: Option<&Value>| pending(pod).as_deref() == Some("Infeasible");
+    let mut pod = node.api.until(&path, waits).await.unwrap();
+    assert!(has("96Mi")(Some(&pod)));
+    pod["spec"]["containers"][0]["resources"] = sized("64Mi");
+    node.api.put(&path, pod);
+    let done = |pod: Option<&Value>| has("64Mi")(pod) && pending(pod).is_none();
+    let pod = node.api.until(&path, done).await;
+    assert_eq!(support::views::id(pod.as_ref(), "main"), before);
+    assert_eq!(container(pod.as_ref(), "main")["restartCount"], 0);
+    kubelet.kill().await;
+}

@@ -5,5 +5,6 @@
 mod admission;
 mod containers;
 mod lifecycle;
+mod pressure;
 mod streams;
 mod support;

@@ -256,3 +256,24 @@ fn ephemeral_containers_start_once_whatever_the_others_do() {
     assert_eq!(model.observed.instances("debug").count(), 1);
     assert!(model.observed.latest("a").is_none(), "the init container still runs");
 }
+
+#[test]
+fn sizes_change_in_place_unless_the_policy_asks_for_a_new_instance() {
+    let spec = |memory: &str| {
+        json!({"containers": [
+            {"name": "a", "image": "x", "resources": {"requests": {"memory": memory}}},
+            {"name": "b", "image": "x", "resources": {"requests": {"memory": memory}},
+             "resizePolicy": [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]}
+        ]})
+    };
+    let mut model = model(spec("1Gi"));
+    settle(&mut model);
+    model.pod.spec = serde_json::from_value(spec("2Gi")).unwrap();
+    let plan = model.plan();
+    let id = |name: &str| model.observed.latest(name).unwrap().id.clone();
+    assert_eq!(plan.resize, [(id("a"), "a".to_owned())]);
+    let kill = &plan.kill[0];
+    assert_eq!((kill.id.clone(), kill.reason, plan.start[0].name.as_str()), (id("b"), KillReason::Resized, "b"));
+    settle(&mut model);
+    assert!(model.plan().resize.is_empty() && model.observed.latest("b").unwrap().restart_count == 1);
+}

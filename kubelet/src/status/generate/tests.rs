@@ -9,6 +9,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn container(name: &str, number: u32, state: State, exit_code: i32) -> Container {
     Container {
+        sizes: None,
         id: format!("{name}{number}"),
         name: name.to_owned(),
         sandbox_id: "s".to_owned(),
@@ -75,6 +76,8 @@ impl Case {
             sandbox_ready: true,
             life: self.life,
             failed: self.failed.as_ref(),
+            sizes: &sizes::Applied::new(),
+            pending: None,
             now: at(100),
         });
         serde_json::to_value(status).unwrap()
