@@ -15,6 +15,7 @@ pub mod names;
 pub mod patch;
 pub mod protobuf;
 pub mod quantity;
+pub mod quota;
 pub mod quote;
 pub mod schema;
 pub mod status;

@@ -123,7 +123,8 @@ pub fn aggregate(spec: &Value, pointer: &str) -> Totals {
     running
 }
 
-fn add(sum: &mut Totals, more: &Totals) {
+/// Adds the amounts of `more` to those of `sum`.
+pub fn add(sum: &mut Totals, more: &Totals) {
     for (name, quantity) in more {
         let entry = sum.entry(name.clone()).or_insert(Quantity::ZERO);
         *entry = if entry.is_zero() { *quantity } else { *entry + *quantity };

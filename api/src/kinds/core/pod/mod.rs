@@ -3,7 +3,7 @@
 mod binding;
 mod columns;
 mod diff;
-mod qos;
+pub mod qos;
 mod resize;
 mod update;
 
