@@ -8,6 +8,7 @@ mod limit_ranger;
 mod namespace_lifecycle;
 mod pod_tolerations;
 mod priority;
+mod resource_quota;
 mod service_account;
 
 use std::sync::Arc;
@@ -94,6 +95,7 @@ pub static PLUGINS: &[&dyn Plugin] = &[
     &pod_tolerations::DefaultTolerationSeconds,
     &default_class::DefaultStorageClass,
     &default_class::DefaultIngressClass,
+    &resource_quota::ResourceQuota,
 ];
 
 /// Lets every plugin change the object.
