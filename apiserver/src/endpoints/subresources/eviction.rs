@@ -51,9 +51,46 @@ pub async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
     if !ignores_budgets(&pod) {
         take_disruption(call, &pod, deleting.dry_run).await?;
     }
+    if !deleting.dry_run {
+        mark(call, &key).await?;
+    }
     delete::delete_object(call, &key, &deleting).await?.ok_or_else(|| call.not_found())?;
     let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Reply::Object(StatusCode::CREATED, done))
+}
+
+/// Tells on the pod why it goes, so that its owner can tell this from a failure.
+async fn mark(call: &Call, key: &str) -> Result<(), Status> {
+    let mut found = call.app.objects.fresh(key).await?;
+    for _ in 0..ATTEMPTS {
+        let Some(mut current) = found else { return Err(call.not_found()) };
+        let now = time::format(call.app.clock.now());
+        set_disruption_target(&mut current.value, &now);
+        match call.app.objects.put(key, Expect::Revision(current.revision), &mut current.value, None).await? {
+            Written::Done(_) => return Ok(()),
+            Written::Conflict(newer) => found = newer.map(|newer| *newer),
+        }
+    }
+    Err(status::object_modified(&call.row.group_resource(), &call.info.name))
+}
+
+fn set_disruption_target(pod: &mut Value, now: &str) {
+    let mut condition = json!({
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+        "lastTransitionTime": now,
+    });
+    if let generation @ 1.. = meta::generation(pod) {
+        meta::as_map(&mut condition).insert("observedGeneration".to_owned(), generation.into());
+    }
+    let status = meta::child_map(meta::as_map(pod), "status");
+    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
+    if let Some(conditions) = conditions.as_array_mut() {
+        conditions.retain(|known| known.get("type") != condition.get("type"));
+        conditions.push(condition);
+    }
 }
 
 fn ignores_budgets(pod: &Value) -> bool {
@@ -161,6 +198,17 @@ fn too_many(cause: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_evicted_pod_says_so_once() {
+        let mut pod =
+            json!({"metadata": {"name": "p", "generation": 2}, "status": {"conditions": [{"type": "Ready"}]}});
+        set_disruption_target(&mut pod, "2026-01-01T00:00:00Z");
+        set_disruption_target(&mut pod, "2026-01-01T00:00:01Z");
+        let conditions = pod["status"]["conditions"].as_array().unwrap();
+        assert_eq!((conditions.len(), &conditions[1]["reason"]), (2, &json!("EvictionByEvictionAPI")));
+        assert_eq!(conditions[1]["observedGeneration"], 2);
+    }
 
     #[test]
     fn a_budget_allows_only_so_many() {
