@@ -12,6 +12,7 @@ mod nodeipam;
 mod nodelifecycle;
 mod podgc;
 mod replicaset;
+mod resourcequota;
 mod serviceaccount;
 mod shared;
 mod statefulset;

@@ -10,6 +10,7 @@ mod jobs;
 mod namespaces;
 mod nodes;
 mod plane;
+mod quotas;
 mod replicasets;
 mod services;
 mod statefulsets;
