@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::ReplicationController;
 
 use super::{
-    cronjob, daemonset, deployment, endpoints, endpointslice, garbagecollector, job, namespace, nodeipam,
+    cronjob, daemonset, deployment, disruption, endpoints, endpointslice, garbagecollector, job, namespace, nodeipam,
     nodelifecycle, podgc, replicaset, resourcequota, serviceaccount, statefulset, tainteviction, ttlafterfinished,
 };
 use crate::framework::{Context, Controller, Queue};
@@ -40,6 +40,7 @@ pub const TABLE: &[Row] = &[
     Row { name: "node-ipam-controller", workers: 1, build: nodeipam::build },
     Row { name: "node-lifecycle-controller", workers: 4, build: nodelifecycle::build },
     Row { name: "taint-eviction-controller", workers: 4, build: tainteviction::build },
+    Row { name: "disruption-controller", workers: 1, build: disruption::build },
     Row { name: "resourcequota-controller", workers: 5, build: resourcequota::build },
     Row { name: "pod-garbage-collector-controller", workers: 1, build: podgc::build },
 ];

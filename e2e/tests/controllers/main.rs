@@ -2,6 +2,7 @@
 //! kubelet that binds them, reports them ready and lets them go.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod budgets;
 mod collection;
 mod cronjobs;
 mod daemonsets;
