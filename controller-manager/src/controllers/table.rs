@@ -6,8 +6,9 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::ReplicationController;
 
 use super::{
-    cronjob, daemonset, deployment, disruption, endpoints, endpointslice, garbagecollector, job, namespace, nodeipam,
-    nodelifecycle, podgc, replicaset, resourcequota, serviceaccount, statefulset, tainteviction, ttlafterfinished,
+    cronjob, daemonset, deployment, disruption, endpoints, endpointslice, endpointslicemirroring, garbagecollector,
+    job, namespace, nodeipam, nodelifecycle, podgc, replicaset, resourcequota, serviceaccount, statefulset,
+    tainteviction, ttlafterfinished,
 };
 use crate::framework::{Context, Controller, Queue};
 
@@ -36,6 +37,7 @@ pub const TABLE: &[Row] = &[
     Row { name: "serviceaccount-controller", workers: 1, build: serviceaccount::build_account },
     Row { name: "root-ca-certificate-publisher-controller", workers: 1, build: serviceaccount::build_root_ca },
     Row { name: "endpointslice-controller", workers: 5, build: endpointslice::build },
+    Row { name: "endpointslice-mirroring-controller", workers: 5, build: endpointslicemirroring::build },
     Row { name: "endpoints-controller", workers: 5, build: endpoints::build },
     Row { name: "node-ipam-controller", workers: 1, build: nodeipam::build },
     Row { name: "node-lifecycle-controller", workers: 4, build: nodelifecycle::build },

@@ -96,3 +96,38 @@ async fn endpoints_written_by_hand_are_left_alone() {
     eventually("the other service is served", || async { api.get_opt("seen").await.unwrap() }).await;
     assert_eq!(api.get("db").await.unwrap().resource_version(), made.resource_version());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_that_people_write_are_mirrored() {
+    let plane = Plane::start().await;
+    let ns = plane.namespace().await;
+    let mirrors = |what: &'static str, addresses: &'static [&'static str]| {
+        let plane = &plane;
+        let ns = ns.clone();
+        async move {
+            eventually(what, || async {
+                let slices = plane.list::<EndpointSlice>(&ns).await;
+                let ours = slices.iter().filter(|slice| {
+                    slice.labels().get("endpointslice.kubernetes.io/managed-by").map(String::as_str)
+                        == Some("endpointslicemirroring-controller.k8s.io")
+                });
+                let mut found: Vec<String> =
+                    ours.flat_map(|slice| slice.endpoints.iter().flatten()).flat_map(|e| e.addresses.clone()).collect();
+                found.sort();
+                (found == addresses).then_some(())
+            })
+            .await;
+        }
+    };
+    plane.create::<Service>(&ns, json!({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}})).await;
+    let ports = json!([{"port": 9090}]);
+    let subsets =
+        json!([{"addresses": [{"ip": "10.1.2.3"}], "notReadyAddresses": [{"ip": "10.1.2.4"}], "ports": ports}]);
+    plane.create::<Endpoints>(&ns, json!({"metadata": {"name": "s"}, "subsets": subsets})).await;
+    mirrors("they appear", &["10.1.2.3", "10.1.2.4"]).await;
+    let subsets = json!([{"addresses": [{"ip": "10.2.3.4"}], "ports": ports}]);
+    plane.patch::<Endpoints>(&ns, "s", json!({"subsets": subsets})).await;
+    mirrors("they change", &["10.2.3.4"]).await;
+    plane.api::<Endpoints>(&ns).delete("s", &Default::default()).await.unwrap();
+    mirrors("they go", &[]).await;
+}

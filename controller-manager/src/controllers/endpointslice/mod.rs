@@ -7,3 +7,4 @@ mod controller;
 mod plan;
 
 pub use controller::build;
+pub use plan::{MANAGED_BY, SERVICE_NAME};
