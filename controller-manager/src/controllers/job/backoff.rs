@@ -23,6 +23,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// The record of an index whose last pod was its `failures`th to fail.
+    pub fn of(failures: i32, last: &Pod, now: Timestamp) -> Self {
+        Self { failures: u32::try_from(failures).unwrap_or_default(), last: Some(ended(last, now)) }
+    }
+
     /// Adds pods that have ended, in the order of their ends.
     pub fn with(mut self, succeeded: &[Arc<Pod>], failed: &[Arc<Pod>], now: Timestamp) -> Self {
         let good = succeeded.iter().map(|pod| (ended(pod, now), true));
@@ -54,7 +59,9 @@ fn ended(pod: &Pod, now: Timestamp) -> Timestamp {
         .filter_map(|container| container.state.as_ref()?.terminated.as_ref()?.finished_at.as_ref().map(|time| time.0));
     let unready = || pods::condition(pod, "Ready")?.last_transition_time.as_ref().map(|time| time.0);
     let deleted = || pod.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-    ends.max().or_else(deleted).or_else(unready).unwrap_or(now).min(now)
+    // Not later than it was made: a wait that began anew at every look would never end.
+    let made = || pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    ends.max().or_else(deleted).or_else(unready).or_else(made).unwrap_or(now).min(now)
 }
 
 #[cfg(test)]

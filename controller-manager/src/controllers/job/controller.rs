@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::backoff::Record;
 use super::model::{Observed, has_finalizer, is_finished, uid};
-use super::plan::{Plan, ended, plan};
+use super::plan::{New, Plan, ended, plan};
 use super::{orphans, template, track};
 use crate::controllers::shared::claim::{self, controller_of};
 use crate::controllers::shared::family::Family;
@@ -160,14 +160,14 @@ impl JobController {
         Ok(deleted.map(drop)?)
     }
 
-    async fn create(&self, key: &NamespacedName, job: &Job, indexes: &[Option<i32>]) -> Result<(), Error> {
-        let rest = Mutex::new(indexes.iter());
-        let (created, failed) = slow_start(indexes.len(), || {
-            let index = rest.lock().next().copied().flatten();
-            async move { self.control.create(job, &template::pod(job, index)).await }
+    async fn create(&self, key: &NamespacedName, job: &Job, new: &[New]) -> Result<(), Error> {
+        let rest = Mutex::new(new.iter());
+        let (created, failed) = slow_start(new.len(), || {
+            let next = rest.lock().next().copied().unwrap_or_default();
+            async move { self.control.create(job, &template::pod(job, next)).await }
         })
         .await;
-        for _ in created..indexes.len() {
+        for _ in created..new.len() {
             self.expectations.creation_observed(key);
         }
         match failed {

@@ -9,10 +9,12 @@ mod controller;
 mod indexes;
 mod model;
 mod orphans;
+mod per_index;
 mod plan;
 mod policy;
 #[cfg(test)]
 mod simulation;
+mod success;
 mod template;
 mod track;
 mod verdict;

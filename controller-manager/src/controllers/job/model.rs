@@ -18,6 +18,11 @@ pub const FINALIZER: &str = "batch.kubernetes.io/job-tracking";
 /// The annotation and label of a pod with its completion index.
 pub const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 
+/// The annotation of a pod with how often its index has failed before, where failures are limited by index.
+pub const FAILURES: &str = "batch.kubernetes.io/job-index-failure-count";
+/// The same for failures that do not count.
+pub const IGNORED: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
+
 /// Everything a plan depends on.
 #[derive(Debug, Clone)]
 pub struct Observed {

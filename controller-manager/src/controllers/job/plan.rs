@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::model::{Observed, condition, make, set, uncounted};
+use super::per_index::{self, Next};
 use super::policy::{Meaning, meaning};
 use super::track::{Tracking, note};
 use super::verdict::{SUCCESS_MET, until_deadline, verdict};
@@ -20,11 +21,20 @@ use crate::controllers::shared::pods;
 /// The most pods created, or deleted, in one reconcile.
 pub const BURST: usize = 500;
 
+/// A pod to create.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct New {
+    /// Its completion index.
+    pub index: Option<i32>,
+    /// What it is told of earlier failures of that index, where they are limited.
+    pub failed: Option<Next>,
+}
+
 /// What to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Create a pod for each, with its completion index.
-    pub create: Vec<Option<i32>>,
+    /// Create these pods.
+    pub create: Vec<New>,
     /// Delete these pods.
     pub delete: Vec<Arc<Pod>>,
     /// Whether the deleted pods give up their finalizers at once, because they do not count.
@@ -90,7 +100,7 @@ pub fn plan(observed: &Observed) -> Plan {
 
 struct Step {
     delete: Vec<Arc<Pod>>,
-    create: Vec<Option<i32>>,
+    create: Vec<New>,
     uncounted: bool,
     again: Option<Duration>,
 }
@@ -131,7 +141,10 @@ fn manage(observed: &Observed, succeeded: i32, step: &mut Step) {
     let target = match spec.completions {
         None if succeeded > 0 => active.len(),
         None => parallelism,
-        Some(completions) => wanted(completions.saturating_sub(succeeded)).min(parallelism),
+        Some(completions) => {
+            let failed = number(per_index::failed(observed).len());
+            wanted(completions.saturating_sub(succeeded).saturating_sub(failed)).min(parallelism)
+        }
     };
     step.delete = surplus(observed, &active, active.len().saturating_sub(target));
     step.delete.truncate(BURST);
@@ -143,18 +156,37 @@ fn manage(observed: &Observed, succeeded: i32, step: &mut Step) {
     if missing == 0 {
         return;
     }
-    if !observed.wait.is_zero() {
-        step.again = Some(step.again.map_or(observed.wait, |again| again.min(observed.wait)));
-        return;
-    }
-    step.create = if observed.is_indexed() {
-        let done = observed.succeeded_indexes();
-        let held: BTreeSet<i32> = occupying(observed).iter().filter_map(|pod| observed.index(pod)).collect();
-        let all = 0..spec.completions.unwrap_or_default();
-        all.filter(|index| !done.contains(index) && !held.contains(index)).take(missing).map(Some).collect()
+    if !observed.wait.is_zero() && spec.backoff_limit_per_index.is_none() {
+        sooner(&mut step.again, observed.wait);
+    } else if observed.is_indexed() {
+        step.create = of_indexes(observed, missing, &mut step.again);
     } else {
-        vec![None; missing]
-    };
+        step.create = vec![New::default(); missing];
+    }
+}
+
+/// Returns pods for the lowest indexes that are open and need not wait.
+fn of_indexes(observed: &Observed, missing: usize, again: &mut Option<Duration>) -> Vec<New> {
+    let (done, failed) = (observed.succeeded_indexes(), per_index::failed(observed));
+    let held: BTreeSet<i32> = occupying(observed).iter().filter_map(|pod| observed.index(pod)).collect();
+    let all = 0..observed.spec().completions.unwrap_or_default();
+    let open = all.filter(|index| !done.contains(index) && !failed.contains(index) && !held.contains(index));
+    let mut ready = Vec::new();
+    for index in open {
+        let failed = per_index::next(observed, index);
+        match failed.map(|next| next.wait).filter(|wait| !wait.is_zero()) {
+            Some(wait) => sooner(again, wait),
+            None => ready.push(New { index: Some(index), failed }),
+        }
+        if ready.len() >= missing {
+            break;
+        }
+    }
+    ready
+}
+
+fn sooner(again: &mut Option<Duration>, wait: Duration) {
+    *again = Some(again.map_or(wait, |again| again.min(wait)));
 }
 
 /// Returns the pods that hold their completion index.

@@ -13,6 +13,8 @@ pub enum Meaning {
     Count,
     /// It does not count.
     Ignore,
+    /// It counts, and its index fails for good.
+    FailIndex,
     /// The job fails with this message.
     Fail(String),
 }
@@ -24,8 +26,8 @@ pub fn meaning(policy: Option<&PodFailurePolicy>, pod: &Pod) -> Meaning {
         return match rule.action.as_str() {
             "Ignore" => Meaning::Ignore,
             "FailJob" => Meaning::Fail(format!("{cause} matching FailJob rule at index {number}")),
+            "FailIndex" => Meaning::FailIndex,
             "Count" => Meaning::Count,
-            // Rules about single indexes do not fail the job.
             _ => continue,
         };
     }
@@ -75,6 +77,7 @@ mod tests {
         let policy: PodFailurePolicy = serde_json::from_value(json!({"rules": [
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             {"action": "FailJob", "onExitCodes": {"containerName": "main", "operator": "In", "values": [42]}},
+            {"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [7]}},
             {"action": "Count", "onExitCodes": {"operator": "NotIn", "values": [1]}},
         ]}))
         .unwrap();
@@ -95,6 +98,7 @@ mod tests {
         for (expected, pod) in [
             (Meaning::Ignore, pod("main", 42, "DisruptionTarget")),
             (Meaning::Fail(message.to_owned()), pod("main", 42, "Ready")),
+            (Meaning::FailIndex, pod("main", 7, "Ready")),
             (Meaning::Count, pod("side", 42, "Ready")),
             (Meaning::Count, pod("main", 1, "Ready")),
         ] {

@@ -68,14 +68,15 @@ impl Cluster {
                 pod.metadata.finalizers = None;
             }
         }
-        for index in &plan.create {
+        for new in &plan.create {
             if crash() {
                 return Ok(());
             }
             self.made += 1;
-            let mut pod = template::pod(&self.job, *index);
+            let mut pod = template::pod(&self.job, *new);
             pod.metadata.name = Some(format!("p{}", self.made));
             pod.metadata.uid = Some(format!("u{}", self.made));
+            pod.metadata.creation_timestamp = Some(Time(at(self.now)));
             self.pods.push(pod);
         }
         if crash() {
@@ -169,6 +170,74 @@ proptest! {
         let last = super::indexes::parse(status.completed_indexes.as_deref().unwrap_or_default(), completions);
         prop_assert!(!indexed || last.len() == succeeded);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(800))]
+    #[test]
+    fn an_index_fails_alone_and_as_often_as_allowed(
+        completions in 1..8_i32, parallelism in 1..6_i32, limit in 0..3_i32, most in prop::option::of(0..4_i32),
+        ends in prop::collection::vec(any::<bool>(), 0..40),
+        crashes in prop::collection::vec(prop::option::of(0..8_usize), 0..60),
+    ) {
+        let spec = JobSpec {
+            completions: Some(completions),
+            parallelism: Some(parallelism),
+            backoff_limit: Some(i32::MAX),
+            backoff_limit_per_index: Some(limit),
+            max_failed_indexes: most,
+            completion_mode: Some("Indexed".to_owned()),
+            ..JobSpec::default()
+        };
+        let mut cluster = Cluster::new(spec, ends);
+        let mut crashes = crashes.into_iter();
+        let mut rounds = 0;
+        while !is_finished(&cluster.job) {
+            rounds += 1;
+            prop_assert!(rounds < 500, "the job never ends");
+            // Beyond the longest back-off.
+            cluster.now += 1000;
+            cluster.step(crashes.next().flatten().unwrap_or(usize::MAX))?;
+            if rounds % 2 == 0 {
+                cluster.run();
+            }
+        }
+        let status = cluster.job.status.clone().unwrap();
+        let set = |text: &Option<String>| super::indexes::parse(text.as_deref().unwrap_or_default(), completions);
+        let (good, bad) = (set(&status.completed_indexes), set(&status.failed_indexes));
+        prop_assert!(good.is_disjoint(&bad));
+        let all = usize::try_from(completions).unwrap();
+        let exceeded = most.is_some_and(|most| bad.len() > usize::try_from(most).unwrap());
+        prop_assert!(exceeded || good.len() + bad.len() == all);
+        let reason = condition(&status, "Failed").and_then(|failed| failed.reason.clone());
+        let expected = if exceeded { Some("MaxFailedIndexesExceeded") } else { (!bad.is_empty()).then_some("FailedIndexes") };
+        prop_assert_eq!(reason.as_deref(), expected);
+        prop_assert!(exceeded || cluster.bad <= all * usize::try_from(limit + 1).unwrap());
+        prop_assert!(cluster.bad >= bad.len() * usize::try_from(limit + 1).unwrap());
+        prop_assert!(cluster.pods.iter().all(|pod| !has_finalizer(pod)), "a pod keeps its finalizer");
+    }
+}
+
+#[test]
+fn a_job_ends_when_its_success_policy_is_met() {
+    let policy = serde_json::from_value(serde_json::json!({"rules": [{"succeededIndexes": "0"}]})).unwrap();
+    let spec = JobSpec {
+        completions: Some(5),
+        parallelism: Some(2),
+        completion_mode: Some("Indexed".to_owned()),
+        success_policy: Some(policy),
+        ..JobSpec::default()
+    };
+    let mut cluster = Cluster::new(spec, Vec::new());
+    for _ in 0..6 {
+        cluster.step(usize::MAX).unwrap();
+        cluster.run();
+    }
+    let status = cluster.job.status.clone().unwrap();
+    let complete = condition(&status, "Complete").unwrap();
+    assert_eq!(complete.reason.as_deref(), Some("SuccessPolicy"));
+    assert_eq!(complete.message.as_deref(), Some("Matched rules at index 0"));
+    assert!(status.succeeded < Some(5) && cluster.active() == 0);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use corvette_client::kube::ResourceExt as _;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod, PodSpec};
 
-use super::model::{FINALIZER, INDEX};
+use super::model::{FAILURES, FINALIZER, IGNORED, INDEX};
+use super::plan::New;
 use crate::controllers::shared::claim::controller_ref;
 use crate::controllers::shared::pods;
 
@@ -12,7 +13,7 @@ use crate::controllers::shared::pods;
 const VARIABLE: &str = "JOB_COMPLETION_INDEX";
 
 /// Makes a pod, with a completion index when the job is indexed.
-pub fn pod(job: &Job, index: Option<i32>) -> Pod {
+pub fn pod(job: &Job, new: New) -> Pod {
     let template = job.spec.as_ref().map(|spec| spec.template.clone()).unwrap_or_default();
     let name = job.name_any();
     let mut pod = pods::from_template(&template, &name, &job.namespace().unwrap_or_default(), controller_ref(job));
@@ -20,7 +21,13 @@ pub fn pod(job: &Job, index: Option<i32>) -> Pod {
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
         finalizers.push(FINALIZER.to_owned());
     }
-    if let Some(index) = index {
+    if let Some(failed) = new.failed {
+        pod.annotations_mut().insert(FAILURES.to_owned(), failed.failures.to_string());
+        if failed.ignored > 0 {
+            pod.annotations_mut().insert(IGNORED.to_owned(), failed.ignored.to_string());
+        }
+    }
+    if let Some(index) = new.index {
         pod.metadata.generate_name = Some(format!("{name}-{index}-"));
         pod.annotations_mut().insert(INDEX.to_owned(), index.to_string());
         pod.labels_mut().insert(INDEX.to_owned(), index.to_string());

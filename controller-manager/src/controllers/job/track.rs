@@ -11,10 +11,10 @@ use k8s_openapi::api::batch::v1::{JobCondition, JobStatus, UncountedTerminatedPo
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::indexes;
 use super::model::{Observed, make, set, uid, uncounted};
 use super::policy::{Meaning, meaning};
 use super::verdict::{FAILURE_TARGET, SUCCESS_MET};
+use super::{indexes, per_index};
 use crate::controllers::shared::counts::{number, positive};
 use crate::controllers::shared::pods;
 
@@ -40,9 +40,10 @@ pub fn note(observed: &Observed, mut status: JobStatus, over: Option<&JobConditi
     let mut indexes = observed.noted_indexes();
     let before = indexes.len();
     let (mut release, mut more) = (Vec::new(), false);
-    for pod in observed.pods.iter().filter(|pod| observed.is_tracked(pod)) {
+    let gone = observed.job.metadata.deletion_timestamp.is_some();
+    let waiting = if over.is_some() || gone { BTreeSet::new() } else { per_index::waiting(observed) };
+    for pod in observed.pods.iter().filter(|pod| observed.is_tracked(pod) && !waiting.contains(&uid(pod))) {
         let (good, bad) = (pods::phase(pod) == "Succeeded", observed.is_failed(pod));
-        let gone = observed.job.metadata.deletion_timestamp.is_some();
         if !(good || bad || over.is_some() || gone) {
             continue;
         }
@@ -66,6 +67,9 @@ pub fn note(observed: &Observed, mut status: JobStatus, over: Option<&JobConditi
     if observed.is_indexed() {
         status.succeeded = positive(indexes.len());
         status.completed_indexes = Some(indexes::format(&indexes)).filter(|text| !text.is_empty());
+    }
+    if observed.spec().backoff_limit_per_index.is_some() {
+        status.failed_indexes = Some(indexes::format(&per_index::failed(observed)));
     }
     keep(&mut status, succeeded, failed);
     Tracking { status, release, more }

@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::model::{Observed, condition, make};
 use super::policy::{Meaning, meaning};
+use super::{per_index, success};
+use crate::controllers::shared::counts::wanted;
 use crate::controllers::shared::pods;
 
 /// The interim condition of a job that will have failed when its pods have ended.
@@ -37,7 +39,24 @@ pub fn verdict(observed: &Observed, failed: i32) -> Option<JobCondition> {
     if until_deadline(observed).is_some_and(|rest| rest.is_zero()) {
         return failure("DeadlineExceeded", "Job was active longer than specified deadline");
     }
-    None
+    of_indexes(observed)
+}
+
+/// Judges a job by the indexes that have succeeded and failed.
+fn of_indexes(observed: &Observed) -> Option<JobCondition> {
+    let spec = observed.spec();
+    let completions = spec.completions.filter(|_| observed.is_indexed())?;
+    let (succeeded, failed) = (observed.succeeded_indexes(), per_index::failed(observed));
+    let failure = |reason: &str, message: &str| Some(make(FAILURE_TARGET, "True", reason, message, observed.now));
+    if spec.max_failed_indexes.is_some_and(|most| failed.len() > wanted(most)) {
+        let message = "Job has exceeded the specified maximal number of failed indexes";
+        return failure("MaxFailedIndexesExceeded", message);
+    }
+    if !failed.is_empty() && succeeded.union(&failed).count() >= wanted(completions) {
+        return failure("FailedIndexes", "Job has failed indexes");
+    }
+    let message = success::met(spec.success_policy.as_ref()?, completions, &succeeded)?;
+    Some(make(SUCCESS_MET, "True", "SuccessPolicy", &message, observed.now))
 }
 
 /// Counts restarts in place against the limit, for pods that are restarted on failure.
