@@ -15,6 +15,38 @@ use serde::de::DeserializeOwned;
 use crate::controllers::shared::claim;
 use crate::framework::Error;
 
+/// What both kinds say in the same words.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parts<'a> {
+    replicas: Option<i32>,
+    min_ready_seconds: Option<i32>,
+    template: Option<&'a PodTemplateSpec>,
+}
+
+/// Reads the parts of either kind: the fields have the same names in types of their own.
+macro_rules! parts {
+    ($set:expr) => {
+        $set.spec.as_ref().map_or_else(Parts::default, |spec| Parts {
+            replicas: spec.replicas,
+            min_ready_seconds: spec.min_ready_seconds,
+            template: spec.template.as_ref(),
+        })
+    };
+}
+
+/// Turns a condition of one kind into that of the other.
+macro_rules! converted {
+    ($from:expr, $into:ident) => {
+        $into {
+            last_transition_time: $from.last_transition_time,
+            message: $from.message,
+            reason: $from.reason,
+            status: $from.status,
+            type_: $from.type_,
+        }
+    };
+}
+
 /// A kind that keeps a number of equal pods.
 pub trait Replicated:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -29,14 +61,22 @@ pub trait Replicated:
     /// The source of its events.
     const COMPONENT: &'static str;
 
+    /// Returns what both kinds say in the same words.
+    fn parts(&self) -> Parts<'_>;
     /// Returns the wanted number of pods.
-    fn replicas(&self) -> i32;
+    fn replicas(&self) -> i32 {
+        self.parts().replicas.unwrap_or(1)
+    }
     /// Returns how long a pod must be ready to be available, in seconds.
-    fn min_ready_seconds(&self) -> i32;
+    fn min_ready_seconds(&self) -> i32 {
+        self.parts().min_ready_seconds.unwrap_or_default()
+    }
+    /// Returns the template of its pods.
+    fn template(&self) -> Option<&PodTemplateSpec> {
+        self.parts().template
+    }
     /// Parses the selector.
     fn selector(&self) -> Result<Selector, Error>;
-    /// Returns the template of its pods.
-    fn template(&self) -> Option<&PodTemplateSpec>;
     /// Returns the status in the form of a ReplicaSet.
     fn status(&self) -> ReplicaSetStatus;
     /// Returns the object with another status.
@@ -46,20 +86,12 @@ pub trait Replicated:
 impl Replicated for ReplicaSet {
     const COMPONENT: &'static str = "replicaset-controller";
 
-    fn replicas(&self) -> i32 {
-        self.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1)
-    }
-
-    fn min_ready_seconds(&self) -> i32 {
-        self.spec.as_ref().and_then(|spec| spec.min_ready_seconds).unwrap_or_default()
+    fn parts(&self) -> Parts<'_> {
+        parts!(self)
     }
 
     fn selector(&self) -> Result<Selector, Error> {
         claim::selector(&self.spec.as_ref().map(|spec| spec.selector.clone()).unwrap_or_default())
-    }
-
-    fn template(&self) -> Option<&PodTemplateSpec> {
-        self.spec.as_ref().and_then(|spec| spec.template.as_ref())
     }
 
     fn status(&self) -> ReplicaSetStatus {
@@ -74,12 +106,8 @@ impl Replicated for ReplicaSet {
 impl Replicated for ReplicationController {
     const COMPONENT: &'static str = "replication-controller";
 
-    fn replicas(&self) -> i32 {
-        self.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1)
-    }
-
-    fn min_ready_seconds(&self) -> i32 {
-        self.spec.as_ref().and_then(|spec| spec.min_ready_seconds).unwrap_or_default()
+    fn parts(&self) -> Parts<'_> {
+        parts!(self)
     }
 
     fn selector(&self) -> Result<Selector, Error> {
@@ -87,21 +115,10 @@ impl Replicated for ReplicationController {
         Ok(labels.into_iter().collect())
     }
 
-    fn template(&self) -> Option<&PodTemplateSpec> {
-        self.spec.as_ref().and_then(|spec| spec.template.as_ref())
-    }
-
     fn status(&self) -> ReplicaSetStatus {
         let status = self.status.clone().unwrap_or_default();
         let conditions = status.conditions.map(|conditions| {
-            let convert = |c: ReplicationControllerCondition| ReplicaSetCondition {
-                last_transition_time: c.last_transition_time,
-                message: c.message,
-                reason: c.reason,
-                status: c.status,
-                type_: c.type_,
-            };
-            conditions.into_iter().map(convert).collect()
+            conditions.into_iter().map(|condition| converted!(condition, ReplicaSetCondition)).collect()
         });
         ReplicaSetStatus {
             available_replicas: status.available_replicas,
@@ -116,14 +133,7 @@ impl Replicated for ReplicationController {
 
     fn with_status(&self, status: ReplicaSetStatus) -> Self {
         let conditions = status.conditions.map(|conditions| {
-            let convert = |c: ReplicaSetCondition| ReplicationControllerCondition {
-                last_transition_time: c.last_transition_time,
-                message: c.message,
-                reason: c.reason,
-                status: c.status,
-                type_: c.type_,
-            };
-            conditions.into_iter().map(convert).collect()
+            conditions.into_iter().map(|condition| converted!(condition, ReplicationControllerCondition)).collect()
         });
         let status = ReplicationControllerStatus {
             available_replicas: status.available_replicas,
