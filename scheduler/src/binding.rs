@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::cycle::{FitError, Placement};
 use crate::model::{PodInfo, PodKey};
-use crate::preemption::Nomination;
+use crate::preemption::{Nomination, Outcome};
 
 /// Writes to the API on behalf of the scheduler. Deadlines are the client's.
 #[derive(Clone)]
@@ -20,12 +20,13 @@ pub struct Binder {
     client: Client,
     pods: Informer<Pod>,
     recorder: Recorder,
+    scheduler: String,
 }
 
 impl Binder {
-    /// A binder that looks at `pods` to see what is current.
-    pub fn new(client: Client, pods: Informer<Pod>, recorder: Recorder) -> Self {
-        Self { client, pods, recorder }
+    /// A binder for the scheduler of this name that looks at `pods` to see what is current.
+    pub fn new(client: Client, pods: Informer<Pod>, recorder: Recorder, scheduler: String) -> Self {
+        Self { client, pods, recorder, scheduler }
     }
 
     /// Binds the pod to its node; `false` when the API refused.
@@ -66,16 +67,23 @@ impl Binder {
         Ok(())
     }
 
-    /// Tells why the pod waits: event `FailedScheduling` and condition `PodScheduled`; evicts what `nomination` names.
-    pub async fn report(&self, pod: &PodInfo, error: &FitError, nomination: Option<Nomination>) {
-        let message = match (&nomination, error.nodes) {
-            (Some(_), _) | (None, 0) => error.to_string(),
-            (None, nodes) => format!("{error} preemption: 0/{nodes} nodes are available: {}.", no_victims(error)),
+    /// Tells why the pod waits: event `FailedScheduling` and condition `PodScheduled`; evicts what a nomination names.
+    pub async fn report(&self, pod: &PodInfo, error: &FitError, outcome: Outcome) {
+        let message = match (&outcome, error.nodes) {
+            (Outcome::Nominated(_), _) | (_, 0) => error.to_string(),
+            (Outcome::NotEligible(why), _) => format!("{error} preemption: {why}"),
+            (Outcome::NoVictims, nodes) => {
+                format!("{error} preemption: 0/{nodes} nodes are available: {}.", no_victims(error))
+            }
         };
         self.recorder.event(&reference(&pod.key), EventType::Warning, "FailedScheduling", message.clone());
-        let nominated = nomination.as_ref().map(|n| n.node.to_string());
+        let nominated = match &outcome {
+            Outcome::Nominated(nomination) => Nominated::To(nomination.node.to_string()),
+            Outcome::NoVictims => Nominated::Nowhere,
+            Outcome::NotEligible(_) => Nominated::AsBefore,
+        };
         self.set_condition(pod, message, nominated).await;
-        if let Some(nomination) = nomination {
+        if let Outcome::Nominated(nomination) = outcome {
             for victim in &nomination.victims {
                 self.evict(pod, victim, &nomination).await;
             }
@@ -94,14 +102,19 @@ impl Binder {
         (found.metadata.uid.as_deref() == Some(&key.uid)).then_some(found)
     }
 
-    async fn set_condition(&self, pod: &PodInfo, message: String, nominated: Option<String>) {
+    async fn set_condition(&self, pod: &PodInfo, message: String, nominated: Nominated) {
         let Some(current) = self.current(&pod.key) else { return };
         let status = current.status.as_ref();
         let conditions = status.and_then(|s| s.conditions.as_ref());
         let known = conditions.into_iter().flatten().find(|c| c.type_ == "PodScheduled");
         let same = known.is_some_and(|c| c.status == "False" && c.message.as_ref() == Some(&message));
-        let nominated_before = status.and_then(|s| s.nominated_node_name.clone());
-        if same && (nominated.is_none() || nominated == nominated_before) {
+        let before = status.and_then(|s| s.nominated_node_name.clone()).filter(|node| !node.is_empty());
+        let after = match nominated {
+            Nominated::AsBefore => before.clone(),
+            Nominated::To(node) => Some(node),
+            Nominated::Nowhere => None,
+        };
+        if same && after == before {
             return;
         }
         let since = known.filter(|c| c.status == "False").and_then(|c| c.last_transition_time.clone());
@@ -115,8 +128,8 @@ impl Binder {
             ..PodCondition::default()
         };
         let mut status = json!({ "conditions": [condition] });
-        if let (Some(node), Some(fields)) = (nominated, status.as_object_mut()) {
-            fields.insert("nominatedNodeName".to_owned(), node.into());
+        if let Some(fields) = status.as_object_mut().filter(|_| after != before) {
+            fields.insert("nominatedNodeName".to_owned(), after.into());
         }
         let patch = json!({ "metadata": { "uid": &*pod.key.uid }, "status": status });
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.key.namespace);
@@ -125,8 +138,26 @@ impl Binder {
         }
     }
 
+    /// Tells on the victim why it goes, so that its owner can tell this from a failure.
+    async fn mark_victim(&self, api: &Api<Pod>, victim: &PodKey) {
+        let message = format!("{}: preempting to accommodate a higher priority pod", self.scheduler);
+        let condition = PodCondition {
+            type_: "DisruptionTarget".to_owned(),
+            status: "True".to_owned(),
+            reason: Some("PreemptionByScheduler".to_owned()),
+            message: Some(message),
+            last_transition_time: Some(Time(Timestamp::now())),
+            ..PodCondition::default()
+        };
+        let patch = json!({ "metadata": { "uid": &*victim.uid }, "status": { "conditions": [condition] } });
+        if let Err(error) = api.patch_status(&victim.name, &PatchParams::default(), &Patch::Strategic(patch)).await {
+            tracing::warn!(pod = %victim.name, namespace = %victim.namespace, %error, "condition not written");
+        }
+    }
+
     async fn evict(&self, preemptor: &PodInfo, victim: &PodKey, nomination: &Nomination) {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &victim.namespace);
+        self.mark_victim(&api, victim).await;
         let exactly = Preconditions { uid: Some(victim.uid.to_string()), resource_version: None };
         let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
         match api.delete(&victim.name, &params).await {
@@ -137,6 +168,13 @@ impl Binder {
             Err(error) => tracing::warn!(pod = %victim.name, namespace = %victim.namespace, %error, "not preempted"),
         }
     }
+}
+
+/// What becomes of the note on which node room is being made.
+enum Nominated {
+    AsBefore,
+    To(String),
+    Nowhere,
 }
 
 /// Why preemption found nothing, per node, in upstream's words.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{NodeInfo, PodInfo, PodKey};
+use crate::model::{NodeInfo, PodInfo, PodKey, Surroundings};
 use crate::snapshot::Snapshot;
 
 /// The live picture. A cycle reads [`Cache::snapshot`] under the same lock that changes take, so nothing is copied.
@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 pub struct Cache {
     snapshot: Snapshot,
     placed: HashMap<PodKey, Placed>,
+    nominated: HashMap<PodKey, Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -37,6 +38,30 @@ impl Cache {
         }
     }
 
+    /// What decisions depend on beside nodes and pods.
+    pub fn around_mut(&mut self) -> &mut Surroundings {
+        self.snapshot.around_mut()
+    }
+
+    /// Keeps room on a node for a pod, until it is placed or gone.
+    pub fn nominate(&mut self, pod: Arc<PodInfo>, node: Arc<str>) {
+        self.withdraw(&pod.key);
+        self.nominated.insert(pod.key.clone(), node.clone());
+        self.snapshot.nominate(node, pod);
+    }
+
+    /// Gives up the room that is kept for a pod.
+    pub fn withdraw(&mut self, key: &PodKey) {
+        if let Some(node) = self.nominated.remove(key) {
+            self.snapshot.withdraw(&node, key);
+        }
+    }
+
+    /// The node on which room is kept for a pod.
+    pub fn nominated(&self, key: &PodKey) -> Option<&Arc<str>> {
+        self.nominated.get(key)
+    }
+
     /// Forgets a node; its pods are remembered in case it comes back.
     pub fn delete_node(&mut self, name: &str) {
         self.snapshot.delete_node(name);
@@ -51,6 +76,7 @@ impl Cache {
 
     /// Forgets a pod that is gone or has ended.
     pub fn delete_pod(&mut self, key: &PodKey) {
+        self.withdraw(key);
         if let Some(placed) = self.placed.remove(key) {
             self.snapshot.remove_pod(&placed.node, key);
         }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::PodInfo;
-use crate::plugins::{PLUGINS, Plugin, Rejection};
+use crate::plugins::{Lineup, Rejection};
 use crate::snapshot::{NodeIndex, NodeView, Snapshot};
+use crate::trial::Trial;
 
 /// Below this many feasible nodes the search never stops early.
 const MIN_FEASIBLE: usize = 100;
@@ -33,6 +34,8 @@ pub struct FitError {
     pub reasons: BTreeMap<Cow<'static, str>, usize>,
     /// The plugins that rejected a node: changes they care about are worth another try.
     pub plugins: BTreeSet<&'static str>,
+    /// Why no node had to be looked at: a reason that holds for all.
+    pub hopeless: Option<String>,
     /// Nodes on which evicting pods could help.
     pub resolvable: Vec<NodeIndex>,
 }
@@ -43,6 +46,9 @@ impl std::fmt::Display for FitError {
             return f.write_str("no nodes available to schedule pods");
         }
         write!(f, "0/{} nodes are available:", self.nodes)?;
+        if let Some(reason) = &self.hopeless {
+            return write!(f, " {reason}.");
+        }
         // Upstream sorts the finished "3 Insufficient cpu" strings (framework/types.go: FitError.Error).
         let mut counted: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         counted.sort();
@@ -68,26 +74,34 @@ impl Cycle {
     /// # Errors
     /// The reasons, when no node can take it.
     pub fn run(&mut self, snapshot: &Snapshot, pod: &PodInfo) -> Result<Placement, FitError> {
-        let plugins: Vec<&dyn Plugin> = PLUGINS.iter().copied().filter(|p| p.concerns(pod)).collect();
-        let wanted = feasible_wanted(snapshot.len());
         let mut error = FitError { nodes: snapshot.len(), ..FitError::default() };
+        if snapshot.is_empty() {
+            return Err(error);
+        }
+        let lineup = match Lineup::new(snapshot, pod) {
+            Ok(lineup) => lineup,
+            Err(hopeless) => {
+                error.plugins.insert(hopeless.plugin);
+                error.hopeless = Some(hopeless.message);
+                return Err(error);
+            }
+        };
+        let wanted = feasible_wanted(snapshot.len());
         let mut feasible = Vec::new();
         let mut evaluated = 0;
         for index in self.search_order(snapshot, pod) {
             let Some(node) = snapshot.node(index) else { continue };
             evaluated += 1;
-            match first_rejection(&plugins, pod, &node) {
-                None => feasible.push((index, node)),
+            match rejection(snapshot, &lineup, pod, &node) {
+                None => feasible.push(node),
                 Some((plugin, rejection)) => error.count(index, plugin, rejection),
             }
             if feasible.len() >= wanted {
                 break;
             }
         }
-        if !snapshot.is_empty() {
-            self.start = (self.start + evaluated) % snapshot.len();
-        }
-        let best = self.best(&plugins, pod, &feasible).ok_or(error)?;
+        self.start = (self.start + evaluated) % snapshot.len();
+        let best = self.best(&lineup, &feasible).ok_or(error)?;
         Ok(Placement { node: best.info.name.clone(), evaluated, feasible: feasible.len() })
     }
 
@@ -102,27 +116,15 @@ impl Cycle {
         }
     }
 
-    fn best<'a>(
-        &mut self,
-        plugins: &[&dyn Plugin],
-        pod: &PodInfo,
-        feasible: &[(NodeIndex, NodeView<'a>)],
-    ) -> Option<NodeView<'a>> {
-        if let [(_, only)] = feasible {
+    fn best<'a>(&mut self, lineup: &Lineup<'_>, feasible: &[NodeView<'a>]) -> Option<NodeView<'a>> {
+        if let [only] = feasible {
             return Some(*only);
         }
-        let mut totals = vec![0_i64; feasible.len()];
-        for plugin in plugins.iter().filter(|p| p.weight() > 0) {
-            let mut scores: Vec<i64> = feasible.iter().map(|(_, node)| plugin.score(pod, node)).collect();
-            plugin.normalize(&mut scores);
-            for (total, score) in totals.iter_mut().zip(scores) {
-                *total += score * plugin.weight();
-            }
-        }
+        let totals = lineup.totals(feasible);
         let highest = totals.iter().copied().max()?;
         let tied: Vec<usize> = totals.iter().enumerate().filter(|(_, t)| **t == highest).map(|(i, _)| i).collect();
         let pick = usize::try_from(self.next_tie()).unwrap_or(0) % tied.len();
-        tied.get(pick).and_then(|i| feasible.get(*i)).map(|(_, node)| *node)
+        tied.get(pick).and_then(|i| feasible.get(*i)).copied()
     }
 
     /// Xorshift: ties are broken evenly, and the same way again from the same seed.
@@ -146,13 +148,21 @@ impl FitError {
     }
 }
 
-/// The first plugin that keeps the pod off the node.
-pub(crate) fn first_rejection(
-    plugins: &[&dyn Plugin],
+/// What keeps the pod off the node as it is, or as it will be with the more important pods that room is being made for.
+fn rejection(
+    snapshot: &Snapshot,
+    lineup: &Lineup<'_>,
     pod: &PodInfo,
     node: &NodeView<'_>,
 ) -> Option<(&'static str, Rejection)> {
-    plugins.iter().find_map(|plugin| Some((plugin.name(), plugin.filter(pod, node)?)))
+    let expected = snapshot.expected(&node.info.name, pod);
+    if !expected.is_empty() {
+        let then = Trial::new(node.info, node.pods.iter().cloned().chain(expected));
+        if let Some(rejected) = lineup.rejection(&then.view()) {
+            return Some(rejected);
+        }
+    }
+    lineup.rejection(node)
 }
 
 /// How many feasible nodes are enough (`schedule_one.go: numFeasibleNodesToFind`): all up to 100, then a share that falls from 50 %

@@ -17,6 +17,8 @@ pub mod preemption;
 pub mod queue;
 mod scheduler;
 pub mod snapshot;
+mod surroundings;
+mod trial;
 
 pub use config::Config;
 pub use scheduler::run;

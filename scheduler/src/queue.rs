@@ -20,6 +20,8 @@ pub struct Attempt {
     pub tries: u32,
     /// When it first came into the queue.
     pub since: Instant,
+    /// When it was tried last.
+    tried: Instant,
     event_count: u64,
 }
 
@@ -91,7 +93,7 @@ impl Queue {
         let pod = Arc::new(pod);
         let attempt = match known {
             Some(waiting) => Attempt { pod, ..waiting.attempt },
-            None => Attempt { pod, tries: 0, since: now, event_count: self.event_count },
+            None => Attempt { pod, tries: 0, since: now, tried: now, event_count: self.event_count },
         };
         let place = if gated { Place::Gated } else { Place::Ready(rank(&attempt.pod)) };
         self.put(attempt, place);
@@ -115,6 +117,7 @@ impl Queue {
     /// being tried it only backs off.
     pub fn put_back(&mut self, mut attempt: Attempt, plugins: BTreeSet<&'static str>, now: Instant) {
         attempt.tries = attempt.tries.saturating_add(1);
+        attempt.tried = now;
         let place = if attempt.event_count == self.event_count && !plugins.is_empty() {
             Place::Unschedulable { plugins, until: now + self.timing.flush }
         } else {
@@ -187,9 +190,11 @@ impl Queue {
         }
     }
 
+    /// The back-off runs from the last try: a pod that has waited longer than it for an event is ready at once.
     fn backoff_place(&self, attempt: &Attempt, now: Instant) -> Place {
         let doubled = self.timing.initial_backoff.saturating_mul(1 << attempt.tries.saturating_sub(1).min(16));
-        Place::BackingOff(now + doubled.min(self.timing.max_backoff), rank(&attempt.pod))
+        let (due, rank) = (attempt.tried + doubled.min(self.timing.max_backoff), rank(&attempt.pod));
+        if due <= now { Place::Ready(rank) } else { Place::BackingOff(due, rank) }
     }
 
     fn put(&mut self, attempt: Attempt, place: Place) {

@@ -18,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::binding::Binder;
 use crate::cache::Cache;
 use crate::cycle::{Cycle, FitError, Placement};
-use crate::model::{NodeInfo, PodInfo};
+use crate::model::{NodeInfo, PodInfo, Surroundings};
 use crate::plugins::ClusterEvent;
-use crate::preemption::{self, Nomination};
+use crate::preemption;
 use crate::queue::{Attempt, Queue, Timing};
+use crate::surroundings;
 use crate::{Config, metrics};
 
 /// Pods that have ended use nothing and are never placed.
@@ -47,7 +48,7 @@ struct State {
 }
 
 /// What the loop and the watch handlers share.
-struct Shared {
+pub(crate) struct Shared {
     scheduler_name: String,
     state: Mutex<State>,
     wake: Notify,
@@ -56,7 +57,7 @@ struct Shared {
 /// What one pass over the queue decided.
 enum Outcome {
     Placed(Attempt, Placement),
-    Unplaced(Attempt, FitError, Option<Nomination>),
+    Unplaced(Attempt, FitError, preemption::Outcome),
     Idle(Option<Instant>),
 }
 
@@ -90,10 +91,11 @@ async fn work(client: Client, config: Config, tasks: &Tasks) {
     nodes.on_change(move |change| handler.node_changed(change));
     let handler = shared.clone();
     pods.on_change(move |change| handler.pod_changed(change));
+    surroundings::watch(&informers, &shared);
     informers.start();
     informers.synced().await;
     let recorder = Recorder::new(client.clone(), &config.scheduler_name, None, tasks);
-    let binder = Binder::new(client, pods, recorder);
+    let binder = Binder::new(client, pods, recorder, config.scheduler_name.clone());
     let permits = Arc::new(Semaphore::new(config.parallel_binds));
     schedule(&shared, &binder, &permits, tasks).await;
 }
@@ -117,11 +119,11 @@ async fn schedule(shared: &Arc<Shared>, binder: &Binder, permits: &Arc<Semaphore
                     drop(permit);
                 });
             }
-            Outcome::Unplaced(attempt, error, nomination) => {
+            Outcome::Unplaced(attempt, error, room) => {
                 let binder = binder.clone();
                 tasks.spawn("report", async move {
                     let started = Instant::now();
-                    binder.report(&attempt.pod, &error, nomination).await;
+                    binder.report(&attempt.pod, &error, room).await;
                     count("unschedulable", started);
                     drop(permit);
                 });
@@ -160,11 +162,31 @@ impl Shared {
                 Outcome::Placed(attempt, placement)
             }
             Err(error) => {
-                let nomination = preemption::nominate(cache.snapshot(), &attempt.pod, &error.resolvable);
+                let pod = &attempt.pod;
+                let before = cache.nominated(&pod.key).cloned();
+                let room = preemption::nominate(cache.snapshot(), pod, before.as_deref(), &error.resolvable);
+                match &room {
+                    preemption::Outcome::Nominated(nomination) => {
+                        cache.nominate(pod.clone(), nomination.node.clone());
+                    }
+                    preemption::Outcome::NoVictims => cache.withdraw(&pod.key),
+                    preemption::Outcome::NotEligible(_) => {}
+                }
                 queue.put_back(attempt.clone(), error.plugins.clone(), now);
-                Outcome::Unplaced(attempt, error, nomination)
+                Outcome::Unplaced(attempt, error, room)
             }
         }
+    }
+
+    /// Takes over a change of what decisions depend on beside nodes and pods.
+    pub(crate) fn around(&self, edit: impl FnOnce(&mut Surroundings), event: Option<ClusterEvent>) {
+        let mut state = self.state.lock();
+        edit(state.cache.around_mut());
+        if let Some(event) = event {
+            state.queue.notice(event, Instant::now());
+        }
+        drop(state);
+        self.wake.notify_one();
     }
 
     async fn wait(&self, due: Option<Instant>) {
@@ -222,16 +244,27 @@ impl Shared {
                 let Some(info) = PodInfo::from_api(pod) else { return };
                 if info.node.is_some() {
                     state.queue.delete(&info.key);
+                    let event = placed_event(change, &info);
                     state.cache.apply_pod(info);
-                } else if pod.metadata.deletion_timestamp.is_some() {
+                    if let Some(event) = event {
+                        state.queue.notice(event, now);
+                    }
+                } else if info.terminating {
                     state.queue.delete(&info.key);
+                    state.cache.withdraw(&info.key);
                 } else if self.is_ours(pod) && !state.cache.is_placed(&info.key) {
+                    // Room made before a restart is still kept.
+                    let node = pod.status.as_ref().and_then(|status| status.nominated_node_name.as_deref());
+                    if let (Change::Added(_), Some(node)) = (change, node.filter(|node| !node.is_empty())) {
+                        state.cache.nominate(Arc::new(info.clone()), node.into());
+                    }
                     state.queue.apply(info, now);
                 }
             }
             Change::Deleted(pod) => {
                 let Some(info) = PodInfo::from_api(pod) else { return };
                 state.queue.delete(&info.key);
+                state.cache.withdraw(&info.key);
                 if state.cache.is_placed(&info.key) {
                     state.cache.delete_pod(&info.key);
                     state.queue.notice(ClusterEvent::PodGone, now);
@@ -245,5 +278,15 @@ impl Shared {
     fn is_ours(&self, pod: &Pod) -> bool {
         let name = pod.spec.as_ref().and_then(|s| s.scheduler_name.as_deref());
         name.unwrap_or("default-scheduler") == self.scheduler_name
+    }
+}
+
+/// What the change of a pod on a node means for others; nothing when no decision depends on it.
+fn placed_event(change: &Change<Pod>, new: &PodInfo) -> Option<ClusterEvent> {
+    let Change::Updated { old, .. } = change else { return Some(ClusterEvent::PodPlaced) };
+    match PodInfo::from_api(old)? {
+        old if old == *new => None,
+        old if old.requests != new.requests => Some(ClusterEvent::PodGone),
+        _ => Some(ClusterEvent::PodPlaced),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{HostPort, NodeInfo, PodInfo, PodKey, Resources};
+use crate::model::{HostPort, NodeInfo, PodInfo, PodKey, Resources, Surroundings};
 
 /// Position of a node in the arrays; valid until the next removal of a node.
 pub type NodeIndex = usize;
@@ -18,6 +18,11 @@ pub struct Snapshot {
     scored: Vec<Resources>,
     pods: Vec<Vec<Arc<PodInfo>>>,
     ports: Vec<Vec<HostPort>>,
+    /// How many pods say something about pods near them.
+    with_terms: usize,
+    /// Pods that wait for room which is being made for them, by node.
+    nominated: HashMap<Arc<str>, Vec<Arc<PodInfo>>>,
+    around: Arc<Surroundings>,
 }
 
 /// One node of a snapshot.
@@ -57,6 +62,59 @@ impl Snapshot {
         })
     }
 
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
+        (0..self.len()).filter_map(|index| self.node(index))
+    }
+
+    /// Whether a pod on some node says something about pods near it.
+    pub fn has_terms(&self) -> bool {
+        self.with_terms > 0
+    }
+
+    /// Namespaces, volumes and disruption budgets.
+    pub fn around(&self) -> &Surroundings {
+        &self.around
+    }
+
+    /// The same, to be changed.
+    pub fn around_mut(&mut self) -> &mut Surroundings {
+        Arc::make_mut(&mut self.around)
+    }
+
+    /// The pods at least as important as `pod` for which room is being made on a node.
+    pub fn expected(&self, node: &str, pod: &PodInfo) -> Vec<Arc<PodInfo>> {
+        let nominated = self.nominated.get(node).into_iter().flatten();
+        nominated.filter(|other| other.priority >= pod.priority && other.key != pod.key).cloned().collect()
+    }
+
+    /// Remembers that room is being made for a pod on a node.
+    pub fn nominate(&mut self, node: Arc<str>, pod: Arc<PodInfo>) {
+        self.nominated.entry(node).or_default().push(pod);
+    }
+
+    /// Forgets that room is being made for a pod.
+    pub fn withdraw(&mut self, node: &str, key: &PodKey) {
+        if let Some(pods) = self.nominated.get_mut(node) {
+            pods.retain(|pod| pod.key != *key);
+            if pods.is_empty() {
+                self.nominated.remove(node);
+            }
+        }
+    }
+
+    /// The same cluster with other pods on one node.
+    pub fn replacing(&self, node: &NodeView<'_>, pods: &[Arc<PodInfo>]) -> Self {
+        let mut other = self.clone();
+        for pod in node.pods {
+            other.remove_pod(&node.info.name, &pod.key);
+        }
+        for pod in pods {
+            other.add_pod(&node.info.name, pod.clone());
+        }
+        other
+    }
+
     /// Where the node with this name stands.
     pub fn position(&self, name: &str) -> Option<NodeIndex> {
         self.index.get(name).copied()
@@ -86,6 +144,7 @@ impl Snapshot {
         self.scored.swap_remove(at);
         self.ports.swap_remove(at);
         let pods = self.pods.swap_remove(at);
+        self.with_terms -= pods.iter().filter(|pod| !pod.terms.is_empty()).count();
         if let Some(moved) = self.nodes.get(at) {
             self.index.insert(moved.name.clone(), at);
         }
@@ -101,6 +160,7 @@ impl Snapshot {
             requested.add(&pod.requests);
             scored.add(&pod.scored);
             ports.extend(pod.ports.iter().cloned());
+            self.with_terms += usize::from(!pod.terms.is_empty());
             pods.push(pod);
         }
         true
@@ -114,6 +174,7 @@ impl Snapshot {
             && let Some(slot) = pods.iter().position(|p| p.key == *key)
         {
             let pod = pods.swap_remove(slot);
+            self.with_terms -= usize::from(!pod.terms.is_empty());
             requested.subtract(&pod.requests);
             scored.subtract(&pod.scored);
             for port in &pod.ports {

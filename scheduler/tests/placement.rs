@@ -1,62 +1,15 @@
 //! Placing pods: every rule alone, upstream's words for a refusal, and thousands of generated clusters.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 
-use corvette_scheduler::cache::Cache;
+use common::{cluster, merge, node, place, pod, requesting};
 use corvette_scheduler::cycle::Cycle;
-use corvette_scheduler::model::{NodeInfo, PodInfo};
 use corvette_scheduler::preemption;
-use k8s_openapi::api::core::v1::{Node, Pod};
 use proptest::prelude::*;
-use serde_json::{Value, json};
-
-fn node(name: &str, extra: Value) -> NodeInfo {
-    let mut value = json!({
-        "metadata": { "name": name, "labels": { "kubernetes.io/hostname": name } },
-        "spec": {},
-        "status": { "allocatable": { "cpu": "2", "memory": "4Gi", "pods": "110" } }
-    });
-    merge(&mut value, extra);
-    let node: Node = serde_json::from_value(value).unwrap();
-    NodeInfo::from_api(&node).unwrap()
-}
-
-fn pod(name: &str, extra: Value) -> PodInfo {
-    let mut value = json!({
-        "metadata": { "namespace": "default", "name": name, "uid": format!("uid-{name}") },
-        "spec": { "containers": [{ "name": "c", "image": "i" }] }
-    });
-    merge(&mut value, extra);
-    let pod: Pod = serde_json::from_value(value).unwrap();
-    PodInfo::from_api(&pod).unwrap()
-}
-
-fn merge(into: &mut Value, from: Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (into, from) => *into = from,
-    }
-}
-
-fn requesting(cpu: &str, memory: &str) -> Value {
-    json!({ "spec": { "containers": [{ "name": "c", "image": "i", "resources": { "requests": { "cpu": cpu, "memory": memory } } }] } })
-}
-
-fn cluster(nodes: Vec<NodeInfo>) -> Cache {
-    let mut cache = Cache::default();
-    nodes.into_iter().for_each(|n| cache.apply_node(n));
-    cache
-}
-
-fn place(cache: &Cache, pod: &PodInfo) -> Result<String, String> {
-    let placed = Cycle::new(7).run(cache.snapshot(), pod);
-    placed.map(|p| p.node.to_string()).map_err(|e| e.to_string())
-}
+use serde_json::json;
 
 #[test]
 fn refusals_are_counted_in_upstreams_words() {
@@ -130,7 +83,8 @@ fn preemption_evicts_as_few_and_as_low_as_possible() {
     merge(&mut wanted, json!({ "spec": { "priority": 10 } }));
     let incoming = pod("p", wanted);
     let error = Cycle::new(1).run(cache.snapshot(), &incoming).unwrap_err();
-    let nomination = preemption::nominate(cache.snapshot(), &incoming, &error.resolvable).unwrap();
+    let outcome = preemption::nominate(cache.snapshot(), &incoming, None, &error.resolvable);
+    let preemption::Outcome::Nominated(nomination) = outcome else { panic!("no room: {outcome:?}") };
     let victims: Vec<&str> = nomination.victims.iter().map(|v| &*v.name).collect();
     assert_eq!((&*nomination.node, victims), ("n", vec!["lower"]));
 }

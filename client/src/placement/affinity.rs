@@ -83,6 +83,11 @@ impl Term {
 pub struct NodeTerms(Vec<Term>);
 
 impl NodeTerms {
+    /// Compiles a node selector.
+    pub fn from_api(selector: &core::NodeSelector) -> Self {
+        Self(selector.node_selector_terms.iter().map(Term::from_api).collect())
+    }
+
     /// Whether a node with this name and these labels matches.
     pub fn matches(&self, name: &str, labels: &Labels) -> bool {
         self.0.iter().any(|term| term.matches(name, labels))
@@ -121,7 +126,7 @@ impl NodeMatcher {
         let preferred = affinity.and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
         Self {
             selector: spec.node_selector.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
-            required: required.map(|r| NodeTerms(r.node_selector_terms.iter().map(Term::from_api).collect())),
+            required: required.map(NodeTerms::from_api),
             preferred: preferred
                 .into_iter()
                 .flatten()

@@ -13,5 +13,6 @@ mod nodes;
 mod plane;
 mod quotas;
 mod replicasets;
+mod scheduling;
 mod services;
 mod statefulsets;

@@ -65,6 +65,11 @@ impl Plane {
         plane
     }
 
+    /// Runs another component against the same server until the plane is dropped.
+    pub fn spawn<Fut: Future<Output = ()> + Send + 'static>(&self, name: &str, run: impl FnOnce(Client, Tasks) -> Fut) {
+        self.tasks.spawn(name.to_owned(), run(self.client.clone(), self.tasks.child(name)));
+    }
+
     pub fn api<K>(&self, namespace: &str) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -163,6 +168,8 @@ async fn run_pod(client: &Client, pod: Pod) {
     let spec = pod.spec.clone().unwrap();
     if pod.metadata.deletion_timestamp.is_some() {
         let _gone_already = api.delete(&name, &DeleteParams::default().grace_period(0)).await;
+    } else if spec.node_name.is_none() && spec.scheduler_name.as_deref() != Some("default-scheduler") {
+        // Someone else's to bind.
     } else if spec.node_name.is_none() {
         let binding = json!({"metadata": {"name": name}, "target": {"kind": "Node", "name": pinned(&spec)}});
         let binding: k8s_openapi::api::core::v1::Binding = object(binding);

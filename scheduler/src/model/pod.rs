@@ -1,12 +1,13 @@
 //! A pod as decisions see it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corvette_client::placement::{host_ports, of_pod, of_pod_nonzero};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Volume};
 
-use super::{HostPort, NodeMatcher, Resources, Toleration};
+use super::{HostPort, NodeMatcher, PodTerms, Resources, Spread, Toleration};
 
 /// Names one incarnation of a pod: a pod that was deleted and made again has another uid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +18,15 @@ pub struct PodKey {
     pub name: Arc<str>,
     /// Uid.
     pub uid: Arc<str>,
+}
+
+/// A claim of storage that a pod mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRef {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it is made for the pod and goes with it.
+    pub is_ephemeral: bool,
 }
 
 /// The facts of a pod that placing it depends on.
@@ -42,6 +52,16 @@ pub struct PodInfo {
     pub tolerations: Vec<Toleration>,
     /// Labels its node must or should have.
     pub node_matcher: NodeMatcher,
+    /// Its labels.
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// What it says about pods near it.
+    pub terms: PodTerms,
+    /// Over which domains it is to be spread.
+    pub spreads: Vec<Spread>,
+    /// The claims of storage it mounts.
+    pub claims: Vec<ClaimRef>,
+    /// Whether its deletion has begun.
+    pub terminating: bool,
     /// Names of the scheduling gates that still hold it.
     pub gates: Vec<String>,
 }
@@ -51,6 +71,7 @@ impl PodInfo {
     pub fn from_api(pod: &Pod) -> Option<Self> {
         let meta = &pod.metadata;
         let spec = pod.spec.as_ref()?;
+        let labels = meta.labels.clone().unwrap_or_default();
         Some(Self {
             key: PodKey {
                 namespace: meta.namespace.as_deref()?.into(),
@@ -66,7 +87,20 @@ impl PodInfo {
             ports: host_ports(spec),
             tolerations: spec.tolerations.iter().flatten().map(Toleration::from_api).collect(),
             node_matcher: NodeMatcher::from_spec(spec),
+            terms: PodTerms::from_spec(spec, meta.namespace.as_deref()?, &labels),
+            spreads: spec.topology_spread_constraints.iter().flatten().map(|c| Spread::from_api(c, &labels)).collect(),
+            claims: spec.volumes.iter().flatten().filter_map(|v| claim(v, meta.name.as_deref()?)).collect(),
+            labels: Arc::new(labels),
+            terminating: meta.deletion_timestamp.is_some(),
             gates: spec.scheduling_gates.iter().flatten().map(|g| g.name.clone()).collect(),
         })
     }
+}
+
+fn claim(volume: &Volume, pod: &str) -> Option<ClaimRef> {
+    if volume.ephemeral.is_some() {
+        return Some(ClaimRef { name: format!("{pod}-{}", volume.name).into(), is_ephemeral: true });
+    }
+    let claim = volume.persistent_volume_claim.as_ref()?;
+    Some(ClaimRef { name: claim.claim_name.as_str().into(), is_ephemeral: false })
 }

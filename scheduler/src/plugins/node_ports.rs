@@ -21,7 +21,7 @@ impl Plugin for NodePorts {
         taken.then(|| Rejection::resolvable(vec!["node(s) didn't have free ports for the requested pod ports".into()]))
     }
 
-    fn helped_by(&self, _event: ClusterEvent) -> bool {
-        true
+    fn helped_by(&self, event: ClusterEvent) -> bool {
+        matches!(event, ClusterEvent::Node | ClusterEvent::PodGone)
     }
 }

@@ -52,7 +52,7 @@ impl Plugin for NodeResourcesFit {
         (cpu + memory) / 2
     }
 
-    fn helped_by(&self, _event: ClusterEvent) -> bool {
-        true
+    fn helped_by(&self, event: ClusterEvent) -> bool {
+        matches!(event, ClusterEvent::Node | ClusterEvent::PodGone)
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::PodInfo;
-use crate::snapshot::NodeView;
+use crate::snapshot::{NodeView, Snapshot};
 
 /// The best score a plugin may give a node.
 pub const MAX_NODE_SCORE: i64 = 100;
@@ -34,8 +34,25 @@ impl Rejection {
 pub enum ClusterEvent {
     /// A node appeared, or one of its facts changed.
     Node,
-    /// A pod on a node ended or went away.
+    /// A pod on a node ended, went away, or asks for something else than before.
     PodGone,
+    /// A pod came to a node, began to go away, or its labels changed there.
+    PodPlaced,
+    /// A claim of storage, a volume or a storage class appeared or changed.
+    Volume,
+}
+
+/// What a plugin has found out about all nodes together, to be asked about each.
+pub trait Overview {
+    /// `None` when the node can take the pod.
+    fn filter(&self, _node: &NodeView<'_>) -> Option<Rejection> {
+        None
+    }
+
+    /// A raw score in place of [`Plugin::score`].
+    fn score(&self, _node: &NodeView<'_>) -> i64 {
+        0
+    }
 }
 
 /// A rule of placement. All methods are pure.
@@ -46,6 +63,14 @@ pub trait Plugin: Sync {
     /// Whether the plugin has anything to say about this pod; asked once per cycle.
     fn concerns(&self, _pod: &PodInfo) -> bool {
         true
+    }
+
+    /// Looks at the cluster as a whole, once per cycle; nothing when each node can be judged by itself.
+    ///
+    /// # Errors
+    /// The reason, in upstream's words, when no node can take the pod.
+    fn survey<'a>(&self, _pod: &'a PodInfo, _cluster: &'a Snapshot) -> Result<Option<Box<dyn Overview + 'a>>, String> {
+        Ok(None)
     }
 
     /// `None` when the node can take the pod.
