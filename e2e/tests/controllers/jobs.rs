@@ -119,8 +119,10 @@ async fn a_job_is_suspended_resumed_timed_out_and_forgotten() {
     running(&plane, &ns, 2).await;
     plane.patch::<Job>(&ns, "work", json!({"spec": {"suspend": true}})).await;
     eventually("its pods are gone", || async { plane.list::<Pod>(&ns).await.is_empty().then_some(()) }).await;
-    plane.patch::<Job>(&ns, "work", json!({"spec": {"suspend": false, "activeDeadlineSeconds": 2}})).await;
+    plane.patch::<Job>(&ns, "work", json!({"spec": {"suspend": false}})).await;
     running(&plane, &ns, 2).await;
+    // Only now, so that the time does not run out before the pods run.
+    plane.patch::<Job>(&ns, "work", json!({"spec": {"activeDeadlineSeconds": 1}})).await;
     eventually("it is timed out and deleted", || async { api.get_opt("work").await.unwrap().is_none().then_some(()) })
         .await;
     eventually("nothing is left", || async { plane.list::<Pod>(&ns).await.is_empty().then_some(()) }).await;
@@ -144,4 +146,39 @@ async fn pods_of_a_deleted_job_lose_their_finalizers() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_fails_too_often_does_not_end_the_others() {
+    let plane = Plane::start().await;
+    let ns = plane.namespace().await;
+    let spec = json!({"completions": 2, "parallelism": 2, "completionMode": "Indexed", "backoffLimitPerIndex": 0});
+    plane.create::<Job>(&ns, job(spec)).await;
+    let pods = running(&plane, &ns, 2).await;
+    assert_eq!(pods[0].annotations()["batch.kubernetes.io/job-index-failure-count"], "0");
+    end(&plane, &ns, &pods[0].name_any(), "Failed").await;
+    let api: Api<Job> = plane.api(&ns);
+    eventually("the index has failed", || async {
+        let status = api.get("work").await.unwrap().status?;
+        (status.failed_indexes.as_deref() == Some("0") && status.conditions.is_none()).then_some(())
+    })
+    .await;
+    end(&plane, &ns, &pods[1].name_any(), "Succeeded").await;
+    let (job, reason) = finished(&plane, &ns, "Failed").await;
+    let status = job.status.unwrap();
+    assert_eq!((reason.as_str(), status.completed_indexes.as_deref()), ("FailedIndexes", Some("1")));
+    assert_eq!((status.failed, status.succeeded), (Some(1), Some(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_may_end_before_all_its_indexes() {
+    let plane = Plane::start().await;
+    let ns = plane.namespace().await;
+    let policy = json!({"rules": [{"succeededIndexes": "1"}]});
+    let spec = json!({"completions": 3, "parallelism": 3, "completionMode": "Indexed", "successPolicy": policy});
+    plane.create::<Job>(&ns, job(spec)).await;
+    let pods = running(&plane, &ns, 3).await;
+    end(&plane, &ns, &pods[1].name_any(), "Succeeded").await;
+    let (job, reason) = finished(&plane, &ns, "Complete").await;
+    assert_eq!((reason.as_str(), job.status.unwrap().succeeded), ("SuccessPolicy", Some(1)));
 }
