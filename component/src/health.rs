@@ -84,6 +84,41 @@ impl Checks {
     }
 }
 
+/// Splits `/readyz/ping` into endpoint and check (empty for all of them); `None` when the path is not about health.
+#[must_use]
+pub fn split(path: &str) -> Option<(&str, &str)> {
+    let path = path.strip_prefix('/')?;
+    let (endpoint, check) = path.split_once('/').unwrap_or((path, ""));
+    matches!(endpoint, "healthz" | "livez" | "readyz").then_some((endpoint, check))
+}
+
+/// The answer to a request about health: status code and text.
+pub type Answer = (http::StatusCode, String);
+
+impl Checks {
+    /// Answers a request for `path` as upstream does (`staging/src/k8s.io/apiserver/pkg/server/healthz/healthz.go @ v1.36`).
+    #[must_use]
+    pub fn answer(&self, path: &str, verbose: bool, exclude: &[&str]) -> Answer {
+        let not_found = || (http::StatusCode::NOT_FOUND, "404 page not found\n".to_owned());
+        let Some((endpoint, check)) = split(path) else { return not_found() };
+        if !check.is_empty() {
+            return match self.run(check) {
+                None => not_found(),
+                Some(Ok(())) => (http::StatusCode::OK, "ok".to_owned()),
+                Some(Err(reason)) => {
+                    tracing::debug!(check, %reason, "health check failed");
+                    (http::StatusCode::INTERNAL_SERVER_ERROR, "internal server error: not ok\n".to_owned())
+                }
+            };
+        }
+        match self.report(endpoint, exclude) {
+            Report { healthy: true, .. } if !verbose => (http::StatusCode::OK, "ok".to_owned()),
+            Report { healthy: true, text } => (http::StatusCode::OK, text),
+            Report { text, .. } => (http::StatusCode::INTERNAL_SERVER_ERROR, text),
+        }
+    }
+}
+
 impl Gate {
     /// Lets the check pass from now on.
     pub fn open(&self) {

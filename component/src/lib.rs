@@ -12,6 +12,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod pki;
+pub mod reload;
 pub mod signal;
 pub mod signing;
 pub mod tasks;

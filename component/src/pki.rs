@@ -16,7 +16,7 @@ use rcgen::{
     SanType,
 };
 use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::files;
 
@@ -45,6 +45,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         message: String,
+    },
+    /// The authority's certificate is not valid at the machine's time, and so is nothing it signs.
+    #[error("{}: not valid at this machine's time, {now}; set the clock, or remove the file and its key to begin anew", path.display())]
+    Time {
+        /// The certificate.
+        path: PathBuf,
+        /// The machine's time.
+        now: Timestamp,
     },
     /// The request has more than two organizations.
     #[error("certificate for {name:?}: at most two organizations are supported")]
@@ -119,15 +127,23 @@ impl Ca {
     /// # Errors
     /// Unreadable, damaged or half-missing files; they are never overwritten.
     pub fn load_or_create(dir: &Path, name: &str) -> Result<Self, Error> {
-        let paths = Paths::new(dir, name);
+        let paths = Files::new(dir, name);
         match paths.read()? {
-            Some(bundle) => Self::from_bundle(bundle, &paths.cert),
+            Some(bundle) => Self::from_bundle(bundle, &paths.cert)?.valid_at(Timestamp::now(), paths.cert),
             None => {
                 let bundle = self_signed(name, Timestamp::now())?;
                 paths.write(&bundle)?;
                 Self::from_bundle(bundle, &paths.cert)
             }
         }
+    }
+
+    /// Makes an authority that is kept nowhere, for a server nobody gave a certificate to.
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn temporary(name: &str) -> Result<Self, Error> {
+        Self::from_bundle(self_signed(name, Timestamp::now())?, Path::new(name))
     }
 
     /// Returns the authority's certificate as PEM.
@@ -154,6 +170,18 @@ impl Ca {
         Ok(Bundle { cert_pem: cert.pem(), key_pem: key.serialize_pem() })
     }
 
+    fn valid_at(self, now: Timestamp, path: PathBuf) -> Result<Self, Error> {
+        let valid = with_certificate(&self.cert_pem, |cert| {
+            let validity = cert.validity();
+            (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&now.as_second())
+        });
+        match valid {
+            Ok(true) => Ok(self),
+            Ok(false) => Err(Error::Time { path, now }),
+            Err(message) => Err(Error::Damaged { path, message }),
+        }
+    }
+
     fn from_bundle(bundle: Bundle, path: &Path) -> Result<Self, Error> {
         let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
         let key = KeyPair::from_pem(&bundle.key_pem).map_err(|e| damaged(e.to_string()))?;
@@ -173,7 +201,7 @@ impl Ca {
 /// # Errors
 /// File system errors, or those of [`Ca::issue`].
 pub fn load_or_issue(dir: &Path, name: &str, ca: &Ca, request: &Request) -> Result<Bundle, Error> {
-    let paths = Paths::new(dir, name);
+    let paths = Files::new(dir, name);
     let now = Timestamp::now();
     if let Some(bundle) = paths.read()? {
         match still_good(&bundle, ca, request, now) {
@@ -186,14 +214,28 @@ pub fn load_or_issue(dir: &Path, name: &str, ca: &Ca, request: &Request) -> Resu
     Ok(bundle)
 }
 
-struct Paths {
-    cert: PathBuf,
-    key: PathBuf,
+/// The two PEM files of a certificate and its private key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The certificate, with those of the authorities between it and the root after it.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
-impl Paths {
-    fn new(dir: &Path, name: &str) -> Self {
+impl Files {
+    /// Names `<dir>/<name>.crt` and `.key`.
+    #[must_use]
+    pub fn new(dir: &Path, name: &str) -> Self {
         Self { cert: dir.join(format!("{name}.crt")), key: dir.join(format!("{name}.key")) }
+    }
+
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// When one is missing or cannot be read.
+    pub fn load(&self) -> Result<Bundle, Error> {
+        Ok(Bundle { cert_pem: read_pem(&self.cert)?, key_pem: read_pem(&self.key)? })
     }
 
     fn read(&self) -> Result<Option<Bundle>, Error> {
@@ -216,6 +258,14 @@ impl Paths {
         files::write_atomic(&self.key, bundle.key_pem.as_bytes(), 0o600).map_err(|e| file(&self.key, e))?;
         files::write_atomic(&self.cert, bundle.cert_pem.as_bytes(), 0o644).map_err(|e| file(&self.cert, e))
     }
+}
+
+/// Reads a PEM file that must be there.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn read_pem(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Reads a file that may be missing.
@@ -272,6 +322,27 @@ fn validity(params: &mut CertificateParams, lifetime: Duration, now: Timestamp) 
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + since_epoch.saturating_sub(BACKDATE);
     params.not_after = epoch + (since_epoch + lifetime);
+}
+
+/// Whom a certificate names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The common name: the user name of a client.
+    pub common_name: String,
+    /// The organizations: the groups of a client.
+    pub organizations: Vec<String>,
+}
+
+impl Subject {
+    /// Reads the subject of a certificate (DER) that TLS has verified; `None` when it has no common name.
+    #[must_use]
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let subject = certificate.subject();
+        let common_name = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
+        let organizations = subject.iter_organization().filter_map(|o| o.as_str().ok().map(str::to_owned)).collect();
+        Some(Self { common_name, organizations })
+    }
 }
 
 /// Parses the first certificate of a PEM text and reads something from it.
@@ -346,5 +417,19 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
         4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
         16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_from_the_future_names_the_clock() {
+        let dir = tempfile::tempdir().unwrap();
+        let tomorrow = Timestamp::now() + Duration::from_secs(24 * 3600);
+        Files::new(dir.path(), "ca").write(&self_signed("ca", tomorrow).unwrap()).unwrap();
+        let refused = Ca::load_or_create(dir.path(), "ca").err().unwrap();
+        assert!(refused.to_string().contains("set the clock"), "{refused}");
     }
 }

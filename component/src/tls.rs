@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -38,7 +39,7 @@ pub enum Error {
 /// Protocols offered by application-layer negotiation, best first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The certificate of a server, replaceable while it serves. Clones share it.
+/// The certificate of a server or client, replaceable while it is in use. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Rotation(Arc<Resolver>);
 
@@ -51,8 +52,22 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
+impl ResolvesClientCert for Resolver {
+    fn resolve(&self, _roots: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.read().clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
 impl Rotation {
-    /// Serves `bundle` to every handshake from now on; open connections keep the old one.
+    fn new(bundle: &Bundle) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Resolver(RwLock::new(Arc::new(certified_key(bundle)?))))))
+    }
+
+    /// Shows `bundle` in every handshake from now on; open connections keep the old one.
     ///
     /// # Errors
     /// When the certificate or key does not parse or they do not fit together.
@@ -85,7 +100,7 @@ pub fn rotating_server_config(
     bundle: &Bundle,
     client_ca_pem: Option<&str>,
 ) -> Result<(Arc<ServerConfig>, Rotation), Error> {
-    let rotation = Rotation(Arc::new(Resolver(RwLock::new(Arc::new(certified_key(bundle)?)))));
+    let rotation = Rotation::new(bundle)?;
     let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(rustls::DEFAULT_VERSIONS)?;
     let builder = match client_ca_pem {
         None => builder.with_no_client_auth(),
@@ -106,15 +121,25 @@ pub fn rotating_server_config(
 /// # Errors
 /// When a PEM text does not parse or certificate and key do not fit together.
 pub fn client_config(ca_pem: &str, identity: &Option<Bundle>) -> Result<Arc<ClientConfig>, Error> {
+    client(ca_pem, identity.as_ref().map(Rotation::new).transpose()?.as_ref())
+}
+
+/// Makes a client's configuration as [`client_config`] does, with a handle that replaces its certificate later.
+///
+/// # Errors
+/// When a PEM text does not parse or certificate and key do not fit together.
+pub fn rotating_client_config(ca_pem: &str, identity: &Bundle) -> Result<(Arc<ClientConfig>, Rotation), Error> {
+    let rotation = Rotation::new(identity)?;
+    Ok((client(ca_pem, Some(&rotation))?, rotation))
+}
+
+fn client(ca_pem: &str, identity: Option<&Rotation>) -> Result<Arc<ClientConfig>, Error> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(rustls::DEFAULT_VERSIONS)?
         .with_root_certificates(roots(ca_pem)?);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
-        Some(bundle) => {
-            let (chain, key) = parse(bundle)?;
-            builder.with_client_auth_cert(chain, key)?
-        }
+        Some(rotation) => builder.with_client_cert_resolver(rotation.0.clone()),
     };
     config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))

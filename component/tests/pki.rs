@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corvette_component::pki::{self, Bundle, Ca, Request, Usage};
-use corvette_component::tls;
+use corvette_component::tasks::Tasks;
+use corvette_component::{reload, tls};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -90,6 +91,24 @@ async fn a_server_certificate_is_replaced_while_it_serves() {
     rotation.replace(&ca.issue(&server(&["two.test"])).unwrap()).unwrap();
     assert!(handshake(config.clone(), ca.cert_pem(), None, "one.test").await.is_err());
     assert!(handshake(config, ca.cert_pem(), None, "two.test").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_in_files_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Ca::load_or_create(dir.path(), "ca").unwrap();
+    let files = pki::Files::new(dir.path(), "server");
+    let tasks = Tasks::new("test");
+    pki::load_or_issue(dir.path(), "server", &ca, &server(&["one.test"])).unwrap();
+    let config = reload::server_config(&files, None, &tasks).unwrap();
+    assert!(handshake(config.clone(), ca.cert_pem(), None, "one.test").await.is_ok());
+    pki::load_or_issue(dir.path(), "server", &ca, &server(&["two.test"])).unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert!(handshake(config.clone(), ca.cert_pem(), None, "two.test").await.is_ok());
+    fs::write(&files.key, "half a k").unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert!(handshake(config, ca.cert_pem(), None, "two.test").await.is_ok(), "the old pair stays in use");
+    tasks.shutdown(Duration::from_secs(1)).await.unwrap();
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use corvette_component::pki::Bundle;
+use rustls::ServerConfig;
 
 use serde_json::{Value, json};
 
@@ -33,10 +34,8 @@ pub struct Config {
     pub runtime_endpoint: PathBuf,
     /// Port of the HTTPS server.
     pub port: u16,
-    /// Certificate of the HTTPS server.
-    pub tls: Bundle,
-    /// PEM of the CA whose client certificates the HTTPS server accepts.
-    pub client_ca: String,
+    /// Certificate of the HTTPS server, and whose client certificates it accepts.
+    pub tls: Arc<ServerConfig>,
     /// Addresses of the cluster's DNS servers.
     pub cluster_dns: Vec<String>,
     /// Cluster domain.
@@ -85,7 +84,13 @@ impl Config {
     }
 
     /// Makes a configuration with upstream's defaults for everything that has one.
-    pub fn new(node_name: &str, node_ip: IpAddr, root_dir: PathBuf, runtime_endpoint: PathBuf, tls: Bundle) -> Self {
+    pub fn new(
+        node_name: &str,
+        node_ip: IpAddr,
+        root_dir: PathBuf,
+        runtime_endpoint: PathBuf,
+        tls: Arc<ServerConfig>,
+    ) -> Self {
         Self {
             node_name: node_name.to_owned(),
             node_ip,
@@ -93,7 +98,6 @@ impl Config {
             runtime_endpoint,
             port: PORT,
             tls,
-            client_ca: String::new(),
             cluster_dns: Vec::new(),
             cluster_domain: "cluster.local".to_owned(),
             max_pods: MAX_PODS,

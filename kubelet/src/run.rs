@@ -10,7 +10,6 @@ use corvette_client::informer::Informers;
 use corvette_component::backoff::Backoff;
 use corvette_component::clock;
 use corvette_component::tasks::Tasks;
-use corvette_component::tls;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
@@ -52,9 +51,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The certificate of the HTTPS server cannot be used.
-    #[error("kubelet certificate: {0}")]
-    Tls(#[from] tls::Error),
 }
 
 /// Delay of the first attempt to reach the runtime anew, and the longest.
@@ -71,7 +67,7 @@ pub async fn run(client: Client, mut config: Config, tasks: Tasks) -> Result<(),
     let listen = |source| Error::Listen { port: config.port, source };
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, config.port)).await.map_err(listen)?;
     config.port = listener.local_addr().map_err(listen)?.port();
-    let tls = tls::server_config(&config.tls, Some(&config.client_ca))?;
+    let tls = Arc::clone(&config.tls);
     let runtime = Runtime::connect(&config.runtime_endpoint);
     let node_name = config.node_name.clone();
     let configz = json!({ "kubeletconfig": config.document() });

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use corvette_api::status::{self, Status};
+use corvette_component::pki::Subject;
 use http::{Extensions, HeaderMap, header};
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::{
     App, UserInfo,
@@ -49,11 +49,9 @@ fn bearer_token(headers: &HeaderMap) -> Option<&str> {
 /// Turns a verified client certificate (DER) into a user: common name and organizations are name and groups.
 /// Returns `None` when the certificate has no common name.
 pub fn user_of_certificate(der: &[u8]) -> Option<UserInfo> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let subject = certificate.subject();
-    let name = subject.iter_common_name().next()?.as_str().ok()?;
-    let groups: Vec<&str> = subject.iter_organization().filter_map(|o| o.as_str().ok()).collect();
-    let mut user = UserInfo::new(name, &groups);
+    let Subject { common_name, organizations } = Subject::of_certificate(der)?;
+    let groups: Vec<&str> = organizations.iter().map(String::as_str).collect();
+    let mut user = UserInfo::new(&common_name, &groups);
     let digest: String = Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect();
     user.extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("X509SHA256={digest}")]);
     Some(user)

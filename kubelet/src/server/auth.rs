@@ -3,8 +3,8 @@
 //! Certificates of the same CA identify nodes and users too, and neither may run commands in any pod by going past the
 //! API server.
 
+use corvette_component::pki::Subject;
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Group that may do everything.
 const SYSTEM_MASTERS: &str = "system:masters";
@@ -25,10 +25,9 @@ pub(super) enum Access {
 /// Judges the certificates of a connection, which the TLS layer has verified.
 pub(super) fn access(certificates: Option<&[CertificateDer<'_>]>) -> Access {
     let Some(leaf) = certificates.and_then(<[CertificateDer<'_>]>::first) else { return Access::Anonymous };
-    let Ok((_, certificate)) = X509Certificate::from_der(leaf) else { return Access::Other };
-    let subject = certificate.subject();
-    let master = subject.iter_organization().any(|group| group.as_str() == Ok(SYSTEM_MASTERS));
-    let server = subject.iter_common_name().any(|name| name.as_str().is_ok_and(|name| API_SERVERS.contains(&name)));
+    let Some(subject) = Subject::of_certificate(leaf) else { return Access::Other };
+    let master = subject.organizations.iter().any(|group| group == SYSTEM_MASTERS);
+    let server = API_SERVERS.contains(&subject.common_name.as_str());
     if master || server { Access::Full } else { Access::Other }
 }
 

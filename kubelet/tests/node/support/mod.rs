@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use corvette_component::pki::{Bundle, Ca, Request, Usage};
 use corvette_component::tasks::Tasks;
+use corvette_component::tls;
 use corvette_kubelet::cri::Runtime;
 use corvette_kubelet::{Config, run};
 use serde_json::{Value, json};
@@ -116,8 +117,8 @@ impl Node {
     pub fn kubelet_with(&self, change: impl FnOnce(&mut Config)) -> Kubelet {
         let tasks = Tasks::new("kubelet");
         let root = self.dir.path().join("kubelet");
-        let mut config = Config::new("node", IpAddr::V4(Ipv4Addr::LOCALHOST), root, self.socket(), self.bundle.clone());
-        config.client_ca.clone_from(&self.ca);
+        let tls = tls::server_config(&self.bundle, Some(&self.ca)).unwrap();
+        let mut config = Config::new("node", IpAddr::V4(Ipv4Addr::LOCALHOST), root, self.socket(), tls);
         config.port = 0;
         config.log_dir = self.dir.path().join("logs");
         config.cgroup_root = format!("/cvk-{}", std::process::id());
