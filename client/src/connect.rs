@@ -15,12 +15,15 @@ pub enum Error {
     /// The kubeconfig cannot be read or does not hold what was asked for.
     #[error("kubeconfig {}: {source}", path.display())]
     Kubeconfig {
-        /// The file, or `(default)` when it was looked for where kubectl does.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         #[source]
         source: Box<KubeconfigError>,
     },
+    /// The address of the API server is none.
+    #[error("invalid address of the API server: {0:?}")]
+    Server(String),
     /// The configuration does not make a client.
     #[error("client: {0}")]
     Client(#[source] Box<kube::Error>),
@@ -45,21 +48,18 @@ where
     Client::new(service, "default")
 }
 
-/// Makes a client from the kubeconfig at `path` (else where kubectl looks) with its context `context` (else the current one).
+/// Makes a client from the current context of the kubeconfig at `path`, of the API server at `server` (else the context's).
 ///
 /// # Errors
 /// When the file is missing or damaged, lacks the context, or its certificates do not parse.
-pub async fn from_kubeconfig(path: Option<&Path>, context: Option<&str>) -> Result<Client, Error> {
-    let failed = |source| Error::Kubeconfig {
-        path: path.map_or_else(|| PathBuf::from("(default)"), Path::to_owned),
-        source: Box::new(source),
-    };
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let file = match path {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    let config = Config::from_custom_kubeconfig(file.map_err(failed)?, &options).await.map_err(failed)?;
+pub async fn from_kubeconfig(path: &Path, server: Option<&str>) -> Result<Client, Error> {
+    let failed = |source| Error::Kubeconfig { path: path.to_owned(), source: Box::new(source) };
+    let file = Kubeconfig::read_from(path).map_err(failed)?;
+    let options = KubeConfigOptions::default();
+    let mut config = Config::from_custom_kubeconfig(file, &options).await.map_err(failed)?;
+    if let Some(server) = server {
+        config.cluster_url = server.parse().map_err(|_| Error::Server(server.to_owned()))?;
+    }
     corvette_component::tls::install_default_provider();
     Client::try_from(config).map_err(|source| Error::Client(Box::new(source)))
 }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use corvette_client::leader;
+
 /// The configuration of all controllers. Defaults are upstream's.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// This process in the leader election; `None` leads at once. With a stable identity a restart leads at once too.
-    pub leader_identity: Option<String>,
+    /// The leader election; `None` leads at once. With a stable identity a restart leads at once too.
+    pub election: Option<leader::Config>,
     /// Controllers that do not run, by the name of their row.
     pub disabled: BTreeSet<String>,
     /// Workers of single controllers, where they differ from their row's number.
@@ -30,7 +32,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            leader_identity: None,
+            election: None,
             disabled: BTreeSet::new(),
             workers: BTreeMap::new(),
             cluster_cidr: (Ipv4Addr::new(10, 244, 0, 0), 16),

@@ -35,11 +35,10 @@ pub enum Error {
 /// When the configuration is not valid.
 pub async fn run(client: Client, config: Config, tasks: Tasks) -> Result<(), Error> {
     validate(&config)?;
-    let Some(identity) = config.leader_identity.clone() else {
+    let Some(election) = config.election.clone() else {
         lead(client, config, tasks.clone(), tasks.token()).await;
         return Ok(());
     };
-    let election = leader::Config::new("kube-system", "kube-controller-manager", identity);
     let elector = Elector::new(client.clone(), election);
     leader::run(elector, &tasks, |token| lead(client.clone(), config.clone(), tasks.clone(), token)).await;
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use corvette_client::leader;
+
 /// Configures the scheduler. Defaults are upstream's (`pkg/scheduler/apis/config/v1/defaults.go`).
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -15,8 +17,8 @@ pub struct Config {
     pub unschedulable_flush: Duration,
     /// How many bindings may be under way at once; the next cycle waits when all are taken.
     pub parallel_binds: usize,
-    /// Identity in the leader election lease; `None` runs without election (one process alone).
-    pub leader_identity: Option<String>,
+    /// The leader election; `None` leads at once. With a stable identity a restart leads at once too.
+    pub election: Option<leader::Config>,
 }
 
 impl Default for Config {
@@ -27,7 +29,7 @@ impl Default for Config {
             max_backoff: Duration::from_secs(10),
             unschedulable_flush: Duration::from_secs(300),
             parallel_binds: 32,
-            leader_identity: None,
+            election: None,
         }
     }
 }

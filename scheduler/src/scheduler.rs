@@ -32,10 +32,9 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs the scheduler until `tasks` is cancelled; as leader when an identity is configured, and again after losing the lead.
 pub async fn run(client: Client, config: Config, tasks: Tasks) {
-    let Some(identity) = config.leader_identity.clone() else {
+    let Some(election) = config.election.clone() else {
         return lead(client, config, tasks.child("lead"), tasks.token()).await;
     };
-    let election = leader::Config::new("kube-system", "kube-scheduler", identity);
     let elector = Elector::new(client.clone(), election);
     leader::run(elector, &tasks, |token| lead(client.clone(), config.clone(), tasks.child("lead"), token)).await;
 }
