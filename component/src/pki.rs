@@ -269,7 +269,7 @@ pub fn read_pem(path: &Path) -> Result<String, Error> {
 }
 
 /// Reads a file that may be missing.
-pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
+fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -33,13 +33,8 @@ impl SigningKey {
     /// Unreadable or damaged files, which are never overwritten.
     pub fn load_or_create(dir: &Path, name: &str) -> Result<Self, Error> {
         let path = dir.join(format!("{name}.key"));
-        if let Some(pem) = pki::read(&path)? {
-            let damaged = |message: String| Error::Damaged { path: path.clone(), message };
-            let key = KeyPair::from_pem(&pem).map_err(|error| damaged(error.to_string()))?;
-            if !key.is_compatible(&PKCS_ECDSA_P256_SHA256) {
-                return Err(damaged("is no ECDSA P-256 key".to_owned()));
-            }
-            return Ok(Self(key));
+        if path.exists() {
+            return Self::load(&path);
         }
         let made = Self::generate()?;
         files::create_dir(dir, 0o700).map_err(|source| Error::File { path: dir.to_owned(), source })?;
@@ -49,6 +44,19 @@ impl SigningKey {
             files::write_atomic(&file, pem.as_bytes(), mode).map_err(|source| Error::File { path: file, source })?;
         }
         Ok(made)
+    }
+
+    /// Loads the private key in the PEM file `path`.
+    ///
+    /// # Errors
+    /// Unreadable or damaged files.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let damaged = |message: String| Error::Damaged { path: path.to_owned(), message };
+        let key = KeyPair::from_pem(&pki::read_pem(path)?).map_err(|error| damaged(error.to_string()))?;
+        if !key.is_compatible(&PKCS_ECDSA_P256_SHA256) {
+            return Err(damaged("is no ECDSA P-256 key".to_owned()));
+        }
+        Ok(Self(key))
     }
 
     /// The private key as PKCS #8 DER.

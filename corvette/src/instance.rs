@@ -2,15 +2,19 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use corvette_component::backoff::Backoff;
+use corvette_component::files;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::layout::Layout;
 
 /// How long a running process may take to stop before it is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
@@ -21,8 +25,17 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Makes a data directory that only its owner may enter, and takes it.
+    pub fn of(layout: &Layout) -> Result<Self> {
+        let root = layout.root();
+        let private = files::create_dir(root, 0o700)
+            .and_then(|()| std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700)));
+        private.with_context(|| format!("cannot create {}", root.display()))?;
+        Self::acquire(&layout.lock())
+    }
+
     /// Takes the directory of `path`, or names the process that has it.
-    pub fn acquire(path: &Path) -> Result<Self> {
+    fn acquire(path: &Path) -> Result<Self> {
         let file = open(path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut lock) => {

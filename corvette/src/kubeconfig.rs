@@ -24,6 +24,10 @@ pub fn write(path: &Path, server: &str, ca_pem: &str, user: &str, identity: &Bun
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     }
     let text = serde_json::to_vec_pretty(&config).context("kubeconfig")?;
+    // Most starts change nothing, and replacing a file waits for the disk.
+    if std::fs::read(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
     files::write_atomic(path, &text, 0o600).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -34,6 +34,11 @@ impl Layout {
         self.root.join("kubelet")
     }
 
+    /// The container runtime's files.
+    pub fn runtime(&self) -> PathBuf {
+        self.root.join("containerd")
+    }
+
     /// Logs of pods.
     pub fn pod_logs(&self) -> PathBuf {
         self.root.join("log").join("pods")
@@ -44,8 +49,8 @@ impl Layout {
         self.root.join("corvette.pid")
     }
 
-    /// The administrator's kubeconfig unless another path is asked for.
-    pub fn kubeconfig(&self) -> PathBuf {
-        self.root.join("admin.kubeconfig")
+    /// The kubeconfig of a client of the API server, such as `admin` or `scheduler`.
+    pub fn kubeconfig(&self, client: &str) -> PathBuf {
+        self.root.join(format!("{client}.kubeconfig"))
     }
 }

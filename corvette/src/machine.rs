@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use anyhow::{Result, bail};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
@@ -30,6 +31,14 @@ pub fn node_address(pods: (Ipv4Addr, u8)) -> IpAddr {
             .find(|ip| ip.is_ipv4() && !ip.is_loopback() && !within(*ip, pods))
             .unwrap_or(Ipv4Addr::LOCALHOST.into()),
     }
+}
+
+/// Says what to do when this process lacks the rights to run containers.
+pub fn require_root(command: &str) -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    bail!("must run as root, containers need it: sudo corvette {command}")
 }
 
 /// The machine's host name in lower case, as node names are.

@@ -1,5 +1,6 @@
 //! `corvette`: a Kubernetes cluster, or one component of it, in one process.
 
+mod apiserver;
 mod cluster;
 mod commands;
 mod identity;
@@ -8,7 +9,10 @@ mod kubeconfig;
 mod layout;
 mod machine;
 mod node;
+mod plane;
+mod process;
 mod progress;
+mod secure_port;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! This machine as a node: the kubelet, and what it leaves behind.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -10,26 +10,24 @@ use corvette_client::kube::{Api, Client};
 use corvette_component::tasks::Tasks;
 use corvette_kubelet::{Config, cgroups};
 
-use crate::cluster::Machine;
-use crate::identity::Identity;
 use crate::layout::Layout;
 
 /// How long a node may take to become ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Starts the kubelet.
-pub fn start(client: Client, layout: &Layout, machine: &Machine, identity: &Identity, runtime: &Path, tasks: &Tasks) {
-    let tls = identity.kubelet_server.clone();
-    let mut config = Config::new(&machine.node, machine.ip, layout.kubelet(), runtime.to_owned(), tls);
-    config.log_dir = layout.pod_logs();
-    config.client_ca = identity.ca_pem.clone();
-    let scope = tasks.child("kubelet");
-    let whole = tasks.clone();
+/// Starts the kubelet; what keeps it from running ends the process.
+pub fn start(client: Client, config: Config, tasks: &Tasks) {
+    let (scope, whole) = (tasks.child("kubelet"), tasks.clone());
     tasks.spawn("kubelet", async move {
         if let Err(error) = corvette_kubelet::run(client, config, scope).await {
             whole.fail(format!("kubelet: {error}"));
         }
     });
+}
+
+/// The socket of a runtime endpoint, with or without its scheme.
+pub fn socket(endpoint: &str) -> PathBuf {
+    PathBuf::from(endpoint.strip_prefix("unix://").unwrap_or(endpoint))
 }
 
 /// Waits until the node reports that it is ready.

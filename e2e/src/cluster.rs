@@ -1,20 +1,15 @@
 //! A cluster as its users meet it: a `corvette up` process, a kubeconfig, `kubectl` and `cvctl`.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::command::{Output, kill, run};
+use crate::command::{Output, run};
 use crate::etcd::Etcd;
 use crate::image::sample_image;
 use crate::machine::Machine;
-
-/// How long `corvette up` may take to say `ready` on a busy machine.
-const READY_DEADLINE: Duration = Duration::from_secs(90);
+use crate::process::Process;
 
 /// What a cluster keeps its data in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +25,7 @@ pub struct Cluster {
     machine: Machine,
     etcd: Option<Etcd>,
     data: tempfile::TempDir,
-    process: Option<Child>,
-    said: Vec<String>,
+    process: Option<Process>,
 }
 
 impl Cluster {
@@ -45,7 +39,7 @@ impl Cluster {
             Backend::Embedded => None,
             Backend::Etcd => Some(Etcd::start(&machine)?),
         };
-        let mut cluster = Self { machine, etcd, data: tempfile::tempdir()?, process: None, said: Vec::new() };
+        let mut cluster = Self { machine, etcd, data: tempfile::tempdir()?, process: None };
         cluster.up()?;
         Ok(cluster)
     }
@@ -63,21 +57,8 @@ impl Cluster {
         if self.etcd.is_some() {
             command.args(["--etcd-servers", Etcd::ENDPOINT]);
         }
-        let log = std::fs::File::create(self.data.path().join("up.log"))?;
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().context("corvette up")?;
-        let lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();
-        let (say, said) = mpsc::channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).all(|line| say.send(line).is_ok()));
-        self.said.clear();
-        self.process = Some(child);
-        loop {
-            match said.recv_timeout(READY_DEADLINE) {
-                Ok(line) if line == "ready" => return Ok(()),
-                Ok(line) => self.said.push(line),
-                Err(_) => bail!("not ready\n{}\n{}", self.said.join("\n"), self.log()),
-            }
-        }
+        self.process = Some(Process::start(&mut command, &self.data.path().join("up.log"))?);
+        Ok(())
     }
 
     /// Kills the `corvette` process as `kill -9` does, and nothing else.
@@ -85,10 +66,7 @@ impl Cluster {
     /// # Panics
     /// When it is not running.
     pub fn kill(&mut self) {
-        let mut process = self.process.take().expect("the cluster is up");
-        // nsenter replaces itself by the program, so this is corvette's own id.
-        kill(process.id());
-        process.wait().expect("a killed process ends");
+        self.process.take().expect("the cluster is up").kill();
     }
 
     /// Process id of `corvette`.
@@ -101,7 +79,7 @@ impl Cluster {
 
     /// The lines `corvette up` printed before `ready`.
     pub fn said(&self) -> &[String] {
-        &self.said
+        self.process.as_ref().map_or(&[], Process::said)
     }
 
     /// What `corvette` wrote to its standard error since it was started.
@@ -172,19 +150,13 @@ impl Cluster {
     /// When `corvette down` fails.
     pub fn down(&mut self) -> Result<()> {
         let output = run(&mut self.corvette("down"), None)?;
-        if let Some(mut process) = self.process.take() {
-            kill(process.id());
-            process.wait()?;
-        }
+        self.process.take();
         if output.ok { Ok(()) } else { bail!("corvette down: {}", output.err) }
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("--- corvette says:\n{}", self.log());
-        }
         if !self.data_dir().exists() {
             return;
         }

@@ -7,9 +7,11 @@ mod command;
 mod etcd;
 mod image;
 mod machine;
+mod process;
 
 pub use cluster::{Backend, Cluster, program};
 pub use command::{Output, eventually, run};
 pub use etcd::Etcd;
 pub use image::sample_image;
 pub use machine::Machine;
+pub use process::Process;

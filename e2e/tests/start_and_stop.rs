@@ -1,6 +1,7 @@
 //! Starting when it cannot be done, and what stopping leaves behind: one clear line, and nothing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -46,10 +47,28 @@ fn what_prevents_a_start_is_said_in_one_line() {
     let said = refused(&machine, dir.path(), &[], &["--etcd-servers", "http://127.0.0.1:1"]);
     assert!(said.contains("etcd at http://127.0.0.1:1"), "{said}");
 
+    let said = refused(&machine, &dir.path().join("x".repeat(90)), &[], &[]);
+    assert!(said.contains("too long for a unix socket"), "{said}");
+
     let missing = dir.path().join("missing.tar");
     let said = refused(&machine, dir.path(), &[], &["--image", missing.to_str().unwrap()]);
     assert!(said.contains("missing.tar"), "{said}");
     run(machine.command(program("corvette")).arg("reset").arg("--data-dir").arg(dir.path()), None).unwrap().success();
+}
+
+#[test]
+fn a_directory_that_is_no_clusters_is_left_alone() {
+    let machine = Machine::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let theirs = dir.path().join("log").join("pods");
+    std::fs::create_dir_all(&theirs).unwrap();
+    for command in ["down", "reset"] {
+        let said = run(machine.command(program("corvette")).arg(command).arg("--data-dir").arg(dir.path()), None);
+        let said = said.unwrap().failure();
+        assert!(said.contains("not the data directory of a cluster"), "{said}");
+        assert!(theirs.is_dir(), "{command}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{command} makes nothing");
+    }
 }
 
 #[test]
@@ -58,6 +77,10 @@ fn a_directory_has_one_process_and_reset_removes_everything() {
     let (dir, pid) = (cluster.data_dir(), cluster.pid());
     let said = refused(cluster.machine(), &dir, &[], &["--secure-port", "7443"]);
     assert!(said.contains(&format!("in use by process {pid}")), "{said}");
+
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700, "nobody else enters the data directory");
+    assert_eq!(mode(&cluster.kubeconfig()), 0o600);
 
     cluster.kubectl("run sleeper --image=corvette.local/busybox:1 --command -- sleep 3600").success();
     cluster.kubectl("wait --for=condition=Ready pod/sleeper --timeout=60s").success();
@@ -71,6 +94,7 @@ fn a_directory_has_one_process_and_reset_removes_everything() {
         || run(Command::new("find").args(["/sys/fs/cgroup", "-name", &format!("*{uid}*")]), None).unwrap().out;
     assert_ne!(cgroups(), "");
     run(&mut cluster.corvette("down"), None).unwrap().success();
+    run(&mut cluster.corvette("down"), None).unwrap().success();
     assert_eq!(mounts(), Vec::<String>::new(), "no mount or network namespace is left");
     assert_eq!(cgroups(), "", "no control group is left");
     let rules = run(cluster.machine().command("nft").args(["list", "ruleset"]), None).unwrap().success();
@@ -83,4 +107,6 @@ fn a_directory_has_one_process_and_reset_removes_everything() {
     assert_eq!(pods.trim(), "pod/sleeper", "data stay until reset");
     run(&mut cluster.corvette("reset"), None).unwrap().success();
     assert!(!dir.exists());
+    let said = run(&mut cluster.corvette("reset"), None).unwrap().failure();
+    assert!(said.contains("there is no cluster here"), "{said}");
 }

@@ -103,7 +103,7 @@ pub struct Table(Arc<[Box<dyn Authorizer>]>);
 
 impl Default for Table {
     fn default() -> Self {
-        Self(Arc::new([Box::new(Masters), Box::new(PublicPaths), Box::new(SelfReviews)]))
+        Self(Arc::new([Box::new(Masters), Box::new(Components), Box::new(PublicPaths), Box::new(SelfReviews)]))
     }
 }
 
@@ -153,6 +153,24 @@ struct Masters;
 impl Authorizer for Masters {
     fn authorize(&self, attributes: &Attributes) -> Decision {
         if attributes.user.in_group(SYSTEM_MASTERS) {
+            Decision::Allow(String::new())
+        } else {
+            Decision::NoOpinion(String::new())
+        }
+    }
+}
+
+/// The cluster's own components may do everything until roles say what each of them may (ADR 9).
+struct Components;
+
+/// Users that components are, and the group of kubelets (upstream's names).
+const COMPONENTS: [&str; 2] = ["system:kube-controller-manager", "system:kube-scheduler"];
+const NODES: &str = "system:nodes";
+
+impl Authorizer for Components {
+    fn authorize(&self, attributes: &Attributes) -> Decision {
+        let user = &attributes.user;
+        if COMPONENTS.contains(&user.name.as_str()) || user.in_group(NODES) {
             Decision::Allow(String::new())
         } else {
             Decision::NoOpinion(String::new())
@@ -214,6 +232,19 @@ mod tests {
     fn masters_may_do_everything() {
         let admin = UserInfo::new("admin", &[SYSTEM_MASTERS]);
         assert!(Table::default().check(&attributes(admin, "/api/v1/secrets")).is_ok());
+    }
+
+    #[test]
+    fn components_may_act_under_their_own_names_only() {
+        let table = Table::default();
+        for user in [
+            UserInfo::new("system:kube-scheduler", &[]),
+            UserInfo::new("system:kube-controller-manager", &[]),
+            UserInfo::new("system:node:a", &["system:nodes"]),
+        ] {
+            assert!(table.check(&attributes(user, "/api/v1/pods")).is_ok());
+        }
+        assert!(table.check(&attributes(UserInfo::new("system:node:a", &[]), "/api/v1/pods")).is_err());
     }
 
     #[test]

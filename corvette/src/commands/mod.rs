@@ -1,7 +1,14 @@
 //! The commands, one file each.
 
+mod apiserver;
+mod certs;
+mod controller_manager;
 mod down;
+mod flags;
 mod image;
+mod kubelet;
+mod runtime;
+mod scheduler;
 pub mod up;
 
 use std::path::PathBuf;
@@ -29,6 +36,18 @@ enum Command {
     /// Work with container images on this node.
     #[command(subcommand)]
     Image(image::Command),
+    /// Run an API server alone.
+    Apiserver(apiserver::Flags),
+    /// Run the controllers alone.
+    ControllerManager(controller_manager::Flags),
+    /// Run the scheduler alone.
+    Scheduler(scheduler::Flags),
+    /// Run the kubelet alone.
+    Kubelet(kubelet::Flags),
+    /// Run the container runtime of a data directory alone.
+    Runtime(runtime::Flags),
+    /// Make the certificates and kubeconfigs of a cluster whose components run alone.
+    Certs(certs::Flags),
 }
 
 /// Where a cluster keeps its data.
@@ -52,6 +71,12 @@ pub fn run(corvette: Corvette) -> Result<()> {
             Command::Down(dir) => down::run(&dir.data_dir, down::Keep::Data).await,
             Command::Reset(dir) => down::run(&dir.data_dir, down::Keep::Nothing).await,
             Command::Image(command) => image::run(command).await,
+            Command::Apiserver(flags) => apiserver::run(flags).await,
+            Command::ControllerManager(flags) => controller_manager::run(flags).await,
+            Command::Scheduler(flags) => scheduler::run(flags).await,
+            Command::Kubelet(flags) => kubelet::run(flags).await,
+            Command::Runtime(flags) => runtime::run(flags).await,
+            Command::Certs(flags) => certs::run(&flags),
         }
     })
 }

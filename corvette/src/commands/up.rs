@@ -3,14 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser};
-use corvette_component::{signal, tasks::Tasks};
+use corvette_component::tasks::Tasks;
 
 use super::DataDir;
-use crate::cluster::{self, Cluster};
+use super::flags::EtcdFlags;
+use crate::cluster::Cluster;
 use crate::layout::Layout;
 use crate::progress::{self, Progress};
+use crate::{machine, process};
 
 /// Flags of `corvette up`; names and meaning are upstream's where upstream has them.
 #[derive(Args, Clone)]
@@ -26,9 +28,8 @@ pub struct Flags {
     /// File to write the administrator's kubeconfig to.
     #[arg(long, value_name = "FILE")]
     pub write_kubeconfig: Option<PathBuf>,
-    /// Etcd servers to keep the data in, comma-separated; without them the data are in the data directory.
-    #[arg(long, value_delimiter = ',', value_name = "URLS")]
-    pub etcd_servers: Vec<String>,
+    #[command(flatten)]
+    pub etcd: EtcdFlags,
     /// Name of this node; the machine's host name by default.
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
@@ -58,41 +59,12 @@ impl Flags {
 
 /// Starts everything, says `ready`, and runs until a signal or a failure.
 pub async fn run(flags: Flags) -> Result<()> {
+    machine::require_root("up")?;
     let layout = Layout::new(&flags.data.data_dir).context("data directory")?;
-    let tasks = Tasks::new("corvette");
-    let mut progress = Progress::new();
-    let token = tasks.token();
-    let started = tokio::select! {
-        started = Cluster::start(&flags, &layout, &tasks, &mut progress) => started.map(Some),
-        stopped = signal::shutdown() => stopped.map(|_| None).context("signals"),
-        () = token.cancelled() => Err(anyhow!("{}", tasks.failure().unwrap_or_else(|| "stopped".to_owned()))),
-    };
-    let outcome = match started {
-        Ok(Some(cluster)) => {
-            progress::say(&format!("kubeconfig {}", cluster.kubeconfig.display()));
-            progress::say("ready");
-            until_stopped(&tasks).await
-        }
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
-    if let Err(late) = tasks.shutdown(cluster::STOP_DEADLINE).await {
-        tracing::warn!(tasks = ?late, "stopped without waiting for these any longer");
-    }
-    outcome
-}
-
-/// Waits for a signal, or for the failure of a task, which ends the process so that it is started again.
-async fn until_stopped(tasks: &Tasks) -> Result<()> {
-    let token = tasks.token();
-    tokio::select! {
-        stopped = signal::shutdown() => {
-            tracing::info!(signal = stopped.context("signals")?, "stopping");
-            Ok(())
-        }
-        () = token.cancelled() => match tasks.failure() {
-            Some(failure) => anyhow::bail!("{failure}"),
-            None => Ok(()),
-        },
-    }
+    process::run("corvette", async |tasks: &Tasks| {
+        let cluster = Cluster::start(&flags, &layout, tasks, &mut Progress::new()).await?;
+        progress::say(&format!("kubeconfig {}", cluster.kubeconfig.display()));
+        Ok(cluster)
+    })
+    .await
 }

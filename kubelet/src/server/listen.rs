@@ -14,7 +14,7 @@ use super::{Server, routes};
 pub async fn serve(server: Arc<Server>, listener: TcpListener, tls: Arc<ServerConfig>) {
     let tasks = server.tasks.clone();
     let handle = move |access: Access, request| routes::handle(server.clone(), access, request);
-    listen::serve(listener, tls, &tasks, |certificates| auth::access(certificates), handle).await;
+    listen::serve(listener, tls, &tasks, auth::access, handle).await;
 }
 
 /// What a connection without access hears, if it has none.
