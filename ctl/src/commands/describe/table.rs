@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::events::Events::{self, Hidden, Shown};
+use super::events::Events;
 use super::generic;
 use super::kinds::{
     config_map, cron_job, csi_node, daemon_set, deployment, endpoint_slice, endpoints, ingress, ingress_class,
@@ -26,59 +26,59 @@ pub struct Row {
     pub describe: fn(&mut Text, &Value, &Related),
 }
 
-const fn row(
-    group: &'static str,
-    kind: &'static str,
-    events: Events,
-    needs: fn(&Value) -> Vec<Need>,
-    describe: fn(&mut Text, &Value, &Related),
-) -> Row {
-    Row { group, kind, events, needs, describe }
-}
+impl Row {
+    const fn new(group: &'static str, kind: &'static str, describe: fn(&mut Text, &Value, &Related)) -> Self {
+        Self { group, kind, events: Events::Shown, needs: |_| Vec::new(), describe }
+    }
 
-fn nothing(_: &Value) -> Vec<Need> {
-    Vec::new()
+    const fn needing(self, needs: fn(&Value) -> Vec<Need>) -> Self {
+        Self { needs, ..self }
+    }
+
+    const fn without_events(self) -> Self {
+        Self { events: Events::Hidden, ..self }
+    }
 }
 
 /// Kinds in the order of their groups.
 const ROWS: &[Row] = &[
-    row("", "ConfigMap", Shown, nothing, config_map::describe),
-    row("", "Endpoints", Shown, nothing, endpoints::describe),
-    row("", "LimitRange", Hidden, nothing, limit_range::describe),
-    row("", "Namespace", Hidden, namespace::needs, namespace::describe),
-    row("", "Node", Shown, node::needs, node::describe),
-    row("", "PersistentVolume", Shown, nothing, persistent_volume::describe),
-    row("", "PersistentVolumeClaim", Shown, persistent_volume_claim::needs, persistent_volume_claim::describe),
-    row("", "Pod", Shown, nothing, pod::describe),
-    row("", "ReplicationController", Shown, pods_of, replication_controller::describe),
-    row("", "ResourceQuota", Hidden, nothing, resource_quota::describe),
-    row("", "Secret", Hidden, nothing, secret::describe),
-    row("", "Service", Shown, service::needs, service::describe),
-    row("", "ServiceAccount", Shown, service_account::needs, service_account::describe),
-    row("apps", "DaemonSet", Shown, pods_of, daemon_set::describe),
-    row("apps", "Deployment", Shown, deployment::needs, deployment::describe),
-    row("apps", "ReplicaSet", Shown, pods_of, replica_set::describe),
-    row("apps", "StatefulSet", Shown, pods_of, stateful_set::describe),
-    row("batch", "CronJob", Shown, nothing, cron_job::describe),
-    row("batch", "Job", Shown, nothing, job::describe),
-    row("discovery.k8s.io", "EndpointSlice", Shown, nothing, endpoint_slice::describe),
-    row("networking.k8s.io", "IPAddress", Shown, nothing, ip_address::describe),
-    row("networking.k8s.io", "Ingress", Shown, ingress::needs, ingress::describe),
-    row("networking.k8s.io", "IngressClass", Shown, nothing, ingress_class::describe),
-    row("networking.k8s.io", "NetworkPolicy", Hidden, nothing, network_policy::describe),
-    row("networking.k8s.io", "ServiceCIDR", Shown, nothing, service_cidr::describe),
-    row("policy", "PodDisruptionBudget", Shown, nothing, pod_disruption_budget::describe),
-    row("rbac.authorization.k8s.io", "ClusterRole", Hidden, nothing, role::describe),
-    row("rbac.authorization.k8s.io", "ClusterRoleBinding", Hidden, nothing, role_binding::describe),
-    row("rbac.authorization.k8s.io", "Role", Hidden, nothing, role::describe),
-    row("rbac.authorization.k8s.io", "RoleBinding", Hidden, nothing, role_binding::describe),
-    row("scheduling.k8s.io", "PriorityClass", Shown, nothing, priority_class::describe),
-    row("storage.k8s.io", "CSINode", Shown, nothing, csi_node::describe),
-    row("storage.k8s.io", "StorageClass", Shown, nothing, storage_class::describe),
+    Row::new("", "ConfigMap", config_map::describe),
+    Row::new("", "Endpoints", endpoints::describe),
+    Row::new("", "LimitRange", limit_range::describe).without_events(),
+    Row::new("", "Namespace", namespace::describe).needing(namespace::needs).without_events(),
+    Row::new("", "Node", node::describe).needing(node::needs),
+    Row::new("", "PersistentVolume", persistent_volume::describe),
+    Row::new("", "PersistentVolumeClaim", persistent_volume_claim::describe).needing(persistent_volume_claim::needs),
+    Row::new("", "Pod", pod::describe),
+    Row::new("", "ReplicationController", replication_controller::describe).needing(pods_of),
+    Row::new("", "ResourceQuota", resource_quota::describe).without_events(),
+    Row::new("", "Secret", secret::describe).without_events(),
+    Row::new("", "Service", service::describe).needing(service::needs),
+    Row::new("", "ServiceAccount", service_account::describe).needing(service_account::needs),
+    Row::new("apps", "DaemonSet", daemon_set::describe).needing(pods_of),
+    Row::new("apps", "Deployment", deployment::describe).needing(deployment::needs),
+    Row::new("apps", "ReplicaSet", replica_set::describe).needing(pods_of),
+    Row::new("apps", "StatefulSet", stateful_set::describe).needing(pods_of),
+    Row::new("batch", "CronJob", cron_job::describe),
+    Row::new("batch", "Job", job::describe),
+    Row::new("discovery.k8s.io", "EndpointSlice", endpoint_slice::describe),
+    Row::new("networking.k8s.io", "IPAddress", ip_address::describe),
+    Row::new("networking.k8s.io", "Ingress", ingress::describe).needing(ingress::needs),
+    Row::new("networking.k8s.io", "IngressClass", ingress_class::describe),
+    Row::new("networking.k8s.io", "NetworkPolicy", network_policy::describe).without_events(),
+    Row::new("networking.k8s.io", "ServiceCIDR", service_cidr::describe),
+    Row::new("policy", "PodDisruptionBudget", pod_disruption_budget::describe),
+    Row::new("rbac.authorization.k8s.io", "ClusterRole", role::describe).without_events(),
+    Row::new("rbac.authorization.k8s.io", "ClusterRoleBinding", role_binding::describe).without_events(),
+    Row::new("rbac.authorization.k8s.io", "Role", role::describe).without_events(),
+    Row::new("rbac.authorization.k8s.io", "RoleBinding", role_binding::describe).without_events(),
+    Row::new("scheduling.k8s.io", "PriorityClass", priority_class::describe),
+    Row::new("storage.k8s.io", "CSINode", csi_node::describe),
+    Row::new("storage.k8s.io", "StorageClass", storage_class::describe),
 ];
 
 /// Everything else.
-const GENERIC: &Row = &row("", "", Shown, nothing, generic::describe);
+const GENERIC: &Row = &Row::new("", "", generic::describe);
 
 /// The row of a kind.
 pub fn find(group: &str, kind: &str) -> &'static Row {
