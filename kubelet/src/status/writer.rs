@@ -64,7 +64,7 @@ impl Writer {
     }
 
     /// Gives the newest status of a pod; `pod` is the object as the API last showed it.
-    pub fn set(&self, pod: &Arc<Pod>, status: PodStatus) {
+    pub fn set(&self, pod: &Arc<Pod>, mut status: PodStatus) {
         let uid = spec::uid(pod).to_owned();
         {
             let mut entries = self.0.entries.lock();
@@ -77,6 +77,7 @@ impl Writer {
                 gone: false,
             });
             entry.pod = Arc::clone(pod);
+            keep_times(&entry.status, &mut status);
             if entry.version > 0 && entry.status == status && base(entry) == &status {
                 return;
             }
@@ -166,6 +167,20 @@ impl Writer {
     }
 }
 
+/// Keeps times that were given before: the pod that a status was made from may not show them yet, and a status that
+/// names another time at each look would be written again and again.
+fn keep_times(before: &PodStatus, status: &mut PodStatus) {
+    if before.start_time.is_some() {
+        status.start_time.clone_from(&before.start_time);
+    }
+    let old = before.conditions.as_deref().unwrap_or_default();
+    for condition in status.conditions.iter_mut().flatten() {
+        if let Some(same) = old.iter().find(|old| old.type_ == condition.type_ && old.status == condition.status) {
+            condition.last_transition_time.clone_from(&same.last_transition_time);
+        }
+    }
+}
+
 /// Resource version as a number; 0 when it is none.
 fn revision(pod: &Pod) -> u64 {
     pod.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
@@ -251,6 +266,25 @@ mod tests {
 
     fn status(value: Value) -> PodStatus {
         serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn times_stay_though_the_pod_does_not_show_them_yet() {
+        let at = |second: u32, ready: &str| {
+            let time = format!("2026-01-01T00:00:{second:02}Z");
+            status(json!({"phase": "Pending", "startTime": time, "conditions": [
+                {"type": "PodScheduled", "status": "True", "lastTransitionTime": time},
+                {"type": "Ready", "status": ready, "lastTransitionTime": time}
+            ]}))
+        };
+        let mut new = at(9, "True");
+        keep_times(&at(1, "False"), &mut new);
+        let times: Vec<_> = new.conditions.iter().flatten().map(|one| one.last_transition_time.clone()).collect();
+        assert_eq!(times, [at(1, "").start_time, at(9, "").start_time]);
+        assert_eq!(new.start_time, at(1, "").start_time);
+        let mut first = at(2, "True");
+        keep_times(&PodStatus::default(), &mut first);
+        assert_eq!(first, at(2, "True"));
     }
 
     #[test]
