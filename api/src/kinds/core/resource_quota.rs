@@ -35,16 +35,7 @@ pub static RESOURCE_QUOTA: Kind = Kind {
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     amounts(&spec.child("hard"), errs);
-    let mut terminating = 0;
-    for scope in spec.child("scopes").items() {
-        if !SCOPES.contains(&scope.text()) {
-            errs.invalid(&scope, "unsupported scope");
-        }
-        terminating += usize::from(["Terminating", "NotTerminating"].contains(&scope.text()));
-    }
-    if terminating > 1 {
-        errs.invalid(&spec.child("scopes"), "conflicting scopes");
-    }
+    scopes(&spec, errs);
     for expression in spec.child("scopeSelector").child("matchExpressions").items() {
         selector(&expression, errs);
     }
@@ -65,10 +56,72 @@ fn validate_status(new: &Value, _old: &Value, errs: &mut Errors) {
     }
 }
 
+/// Amounts of computing resources and of storage that a quota limits.
+const COMPUTE: &[&str] = &["cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
+const STORAGE: &[&str] =
+    &["ephemeral-storage", "limits.ephemeral-storage", "requests.ephemeral-storage", "requests.storage"];
+/// Numbers of objects that a quota limits.
+const COUNTS: &[&str] = &[
+    "configmaps",
+    "persistentvolumeclaims",
+    "pods",
+    "replicationcontrollers",
+    "resourcequotas",
+    "secrets",
+    "services",
+    "services.loadbalancers",
+    "services.nodeports",
+];
+
+fn is_standard(resource: &str) -> bool {
+    [COMPUTE, STORAGE, COUNTS].iter().any(|known| known.contains(&resource))
+        || resource.strip_prefix("requests.").unwrap_or(resource).starts_with("hugepages-")
+}
+
 fn amounts(at: &At<'_>, errs: &mut Errors) {
     for (resource, amount) in at.entries() {
         resources::name(resource, &amount, errs);
+        if !resource.contains('/') && !is_standard(resource) {
+            for detail in
+                ["must be a standard resource type or fully qualified", "must be a standard resource for quota"]
+            {
+                errs.invalid_value(&amount, resource, detail);
+            }
+        }
         resources::non_negative(&amount, errs);
+        if COUNTS.contains(&resource) && resources::quantity(&amount).is_some_and(|number| !number.is_whole()) {
+            errs.invalid(&amount, "must be an integer");
+        }
+    }
+}
+
+/// Checks that the scopes are known, fit the resources limited, and do not exclude each other.
+fn scopes(spec: &At<'_>, errs: &mut Errors) {
+    let at = spec.child("scopes");
+    let hard = spec.child("hard");
+    let given: Vec<&str> = at.items().map(|scope| scope.text()).collect();
+    for scope in &given {
+        if !SCOPES.contains(scope) {
+            errs.invalid(&at, "unsupported scope");
+        }
+        for _ in hard.entries().filter(|(resource, _)| is_standard(resource) && !fits(scope, resource)) {
+            errs.invalid(&at, "unsupported scope applied to resource");
+        }
+    }
+    for pair in [["BestEffort", "NotBestEffort"], ["Terminating", "NotTerminating"]] {
+        if pair.iter().all(|scope| given.contains(scope)) {
+            errs.invalid(&at, "conflicting scopes");
+        }
+    }
+}
+
+/// Tells whether a scope can limit a resource.
+fn fits(scope: &str, resource: &str) -> bool {
+    match scope {
+        "BestEffort" => resource == "pods",
+        "VolumeAttributesClass" => ["persistentvolumeclaims", "requests.storage"].contains(&resource),
+        known if SCOPES.contains(&known) => resource == "pods" || COMPUTE.contains(&resource),
+        _ => true,
     }
 }
 
@@ -119,7 +172,25 @@ mod tests {
             json!({"spec": {"hard": {"pods": "-1"}, "scopes": ["X"]}}),
             &[
                 "spec.hard[pods]: Invalid value: \"-1\": must be greater than or equal to 0",
-                "spec.scopes[0]: Invalid value: \"X\": unsupported scope",
+                "spec.scopes: Invalid value: [\"X\"]: unsupported scope",
+            ],
+        );
+        check(
+            &ResourceQuota,
+            json!({"spec": {"hard": {"bogus": "1", "example.com/gpu": "1", "pods": "1.5", "requests.hugepages-2Mi": "1"}}}),
+            &[
+                "spec.hard[bogus]: Invalid value: \"bogus\": must be a standard resource type or fully qualified",
+                "spec.hard[bogus]: Invalid value: \"bogus\": must be a standard resource for quota",
+                "spec.hard[pods]: Invalid value: \"1.5\": must be an integer",
+            ],
+        );
+        check(
+            &ResourceQuota,
+            json!({"spec": {"hard": {"services": "1"}, "scopes": ["BestEffort", "NotBestEffort"]}}),
+            &[
+                "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: unsupported scope applied to resource",
+                "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: unsupported scope applied to resource",
+                "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: conflicting scopes",
             ],
         );
         check_update(
