@@ -88,8 +88,10 @@ fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
     }
 }
 
+/// The requested size; upstream leaves `requests` out of the path of its errors.
 fn size_of<'a>(spec: &At<'a>) -> At<'a> {
-    spec.child("resources").child("requests").key("storage")
+    let resources = spec.child("resources");
+    At { value: resources.child("requests").key("storage").value, path: resources.path.key("storage") }
 }
 
 /// Puts a reference to an object of a kind the old field knows into the old field.
@@ -179,7 +181,7 @@ mod tests {
             json!({"spec": {"accessModes": ["X"]}}),
             &[
                 "spec.accessModes: Unsupported value: \"X\": supported values: \"ReadOnlyMany\", \"ReadWriteMany\", \"ReadWriteOnce\", \"ReadWriteOncePod\"",
-                "spec.resources.requests[storage]: Required value",
+                "spec.resources[storage]: Required value",
             ],
         );
         check_update(

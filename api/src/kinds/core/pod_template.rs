@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
+use crate::kinds::common::values::ensure;
 use crate::kinds::kind::Kind;
 use crate::kinds::podspec::{template, warnings};
 use crate::kinds::printing;
@@ -31,6 +32,7 @@ pub static POD_TEMPLATE: Kind = Kind {
 };
 
 fn default(obj: &mut Value) {
+    ensure(obj, "template");
     template::default(obj);
 }
 

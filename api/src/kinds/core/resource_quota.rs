@@ -176,7 +176,7 @@ mod tests {
             ],
         );
         check(
-            &ResourceQuota,
+            &RESOURCE_QUOTA,
             json!({"spec": {"hard": {"bogus": "1", "example.com/gpu": "1", "pods": "1.5", "requests.hugepages-2Mi": "1"}}}),
             &[
                 "spec.hard[bogus]: Invalid value: \"bogus\": must be a standard resource type or fully qualified",
@@ -185,7 +185,7 @@ mod tests {
             ],
         );
         check(
-            &ResourceQuota,
+            &RESOURCE_QUOTA,
             json!({"spec": {"hard": {"services": "1"}, "scopes": ["BestEffort", "NotBestEffort"]}}),
             &[
                 "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: unsupported scope applied to resource",
