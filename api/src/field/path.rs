@@ -63,6 +63,8 @@ impl Path {
         let Some(node) = &self.0 else { return Ok(()) };
         node.parent.write(f)?;
         match &node.segment {
+            // Upstream tells a field from an index by its having a name.
+            Segment::Child(name) if name.is_empty() => f.write_str("[]"),
             Segment::Child(name) if node.parent.is_root() => f.write_str(name),
             Segment::Child(name) => write!(f, ".{name}"),
             Segment::Index(index) => write!(f, "[{index}]"),
@@ -95,6 +97,7 @@ mod tests {
         let path = Path::new("spec").child("containers").index(0).child("env").key("a.b").child("value");
         assert_eq!(path.to_string(), "spec.containers[0].env[a.b].value");
         assert_eq!(Path::root().to_string(), "<nil>");
+        assert_eq!(Path::new("").to_string(), "[]");
         assert_eq!(Path::root().index(3).to_string(), "[3]");
     }
 }

@@ -70,7 +70,7 @@ fn options(query: &Query, pod: &str) -> Result<String, Status> {
     let time = query.text("sinceTime");
     if !time.is_empty() {
         if query.get("sinceSeconds").is_some_and(|seconds| !seconds.is_empty()) {
-            errs.forbidden(&Path::root(), "at most one of `sinceTime` or `sinceSeconds` may be specified");
+            errs.forbidden(&Path::new(""), "at most one of `sinceTime` or `sinceSeconds` may be specified");
         }
         time.parse::<jiff::Timestamp>().map_err(|_| {
             status::bad_request(format!("parsing time {time:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse"))
@@ -83,7 +83,7 @@ fn options(query: &Query, pod: &str) -> Result<String, Status> {
         if !matches!(stream, "All" | "Stdout" | "Stderr") {
             errs.not_supported_value(&path, stream, &["All", "Stdout", "Stderr"]);
         } else if stream != "All" && query.get("tailLines").is_some_and(|lines| !lines.is_empty()) {
-            errs.forbidden(&Path::root(), "`tailLines` and specific `stream` are mutually exclusive for now");
+            errs.forbidden(&Path::new(""), "`tailLines` and specific `stream` are mutually exclusive for now");
         }
         out.append_pair("stream", stream);
     }

@@ -127,7 +127,9 @@ fn owner_references(at: &At<'_>, errs: &mut Errors) {
         // Upstream reports these without the index.
         let field = |name: &'static str| (owner.child(name), at.path.child(name));
         let (api_version, path) = field("apiVersion");
-        if api_version.text().rsplit('/').next().unwrap_or_default().is_empty() {
+        let mut parts = api_version.text().rsplit('/');
+        // Upstream reads no version from what has too many parts.
+        if parts.next().unwrap_or_default().is_empty() || parts.count() > 1 {
             errs.invalid_value(&path, api_version.text(), "version must not be empty");
         }
         for name in ["kind", "name", "uid"] {

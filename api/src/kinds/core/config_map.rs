@@ -69,7 +69,7 @@ mod tests {
             ],
         );
         let big = "x".repeat(data::MAX_BYTES + 1);
-        check(&CONFIG_MAP, json!({"data": {"a": big}}), &[": Too long: may not be more than 1048576 bytes"]);
+        check(&CONFIG_MAP, json!({"data": {"a": big}}), &["[]: Too long: may not be more than 1048576 bytes"]);
     }
 
     #[test]

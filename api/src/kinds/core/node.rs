@@ -214,7 +214,7 @@ mod tests {
             json!({"spec": {"podCIDR": "10.0.1.0/24", "externalID": "x"}}),
             &[
                 "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",
-                ": Forbidden: node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
+                "[]: Forbidden: node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
             ],
         );
     }
