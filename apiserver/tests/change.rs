@@ -117,8 +117,8 @@ async fn patches_that_do_not_apply_are_refused() {
     let failed_test = json!([{"op": "test", "path": "/data/key", "value": "other"}]);
     assert_eq!(server.patch("json", &path, &failed_test).await.code, 422);
     assert_eq!(server.patch("json", &path, &json!({"data": {}})).await.code, 400);
-    assert_eq!(server.patch("merge", &path, &json!({"data": {"key": 3}})).await.code, 400);
-    assert_eq!(server.patch("merge", &path, &json!({"kind": "Secret"})).await.code, 400);
+    assert_eq!(server.patch("merge", &path, &json!({"data": {"key": 3}})).await.code, 422);
+    assert_eq!(server.patch("merge", &path, &json!({"kind": "Secret"})).await.code, 422);
     assert_eq!(server.patch("merge", &path, &json!({"metadata": {"resourceVersion": "1"}})).await.code, 409);
     assert_eq!(server.patch("merge", &format!("{CONFIG_MAPS}/none"), &json!({})).await.code, 404);
     let unknown = server.request(Method::PATCH, &path, &[("content-type", "application/apply-patch+yaml")], "{}").await;

@@ -21,12 +21,55 @@ use crate::status::{self, Status};
 /// A body that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The body is no JSON or YAML.
+    /// The body is no JSON, or no object with a type.
     #[error("couldn't get version/kind; json parse error: {0}")]
     Syntax(String),
-    /// A value has the wrong type, or a form its type does not allow.
+    /// The body is no YAML.
+    #[error("{0}")]
+    Yaml(String),
+    /// A value has the wrong type.
+    #[error("json: cannot unmarshal {given} into Go {place} of type {wanted}")]
+    WrongType {
+        /// What the value is, as Go's decoder says: `string`, `number 1.5`.
+        given: String,
+        /// Where: `struct field DeploymentSpec.spec.replicas`.
+        place: String,
+        /// Go's name of the type.
+        wanted: String,
+    },
+    /// A value has a form its type does not allow.
     #[error("{0}")]
     Type(String),
+}
+
+impl Error {
+    /// Returns the message without what is said about all bodies that are no JSON.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Syntax(detail) => detail.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// Words the error as upstream does after a strategic merge patch, where values do not pass through JSON.
+    pub fn unstructured(&self) -> String {
+        let Self::WrongType { given, wanted, .. } = self else { return self.to_string() };
+        let kind = match given.as_str() {
+            "array" => "slice",
+            "object" => "map",
+            "string" | "bool" => given,
+            number if number.contains('.') => "float64",
+            _ => "int64",
+        };
+        let number = matches!(kind, "int64" | "float64");
+        match wanted.as_str() {
+            list if list.starts_with("[]") => format!("cannot restore slice from {kind}"),
+            map if map.starts_with("map[") => format!("cannot restore map from {kind}"),
+            structure if structure.contains('.') => format!("cannot restore struct from: {kind}"),
+            "string" | "int32" | "int64" if number => format!("cannot convert {kind} to {wanted}"),
+            scalar => format!("unrecognized type: {scalar}"),
+        }
+    }
 }
 
 /// A body that was parsed, not yet checked against a type.
@@ -96,14 +139,43 @@ pub fn yaml_as(def: &Def, body: &[u8]) -> Result<Decoded, Error> {
     typed(def, yaml(body)?)
 }
 
-/// Parses YAML (one document).
+/// Parses YAML: the first document, as upstream does.
 ///
 /// # Errors
-/// [`Error::Syntax`] with line and column when the body is no YAML.
+/// [`Error::Yaml`] with line and column when the body is no YAML.
 pub fn yaml(body: &[u8]) -> Result<Parsed, Error> {
     let text = std::str::from_utf8(body)
-        .map_err(|e| Error::Syntax(format!("yaml: invalid UTF-8 at offset {}", e.valid_up_to())))?;
-    crate::yaml::parse(text).map_err(|e| Error::Syntax(e.to_string()))
+        .map_err(|e| Error::Yaml(format!("yaml: invalid UTF-8 at offset {}", e.valid_up_to())))?;
+    let documents = crate::yaml::documents(text).map_err(|e| Error::Yaml(e.to_string()))?;
+    Ok(documents.into_iter().next().map(|document| document.parsed).unwrap_or_default())
+}
+
+/// Returns `apiVersion` and `kind` of a body, empty where they are not given.
+///
+/// # Errors
+/// [`Error::Syntax`] when the body is no object, or they are no strings.
+pub fn type_meta(body: &Value) -> Result<(&str, &str), Error> {
+    let text = |field: &str| match body.get(field) {
+        None | Some(Value::Null) => Ok(""),
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(other) => {
+            Err(Error::Syntax(format!("{} into Go struct field .{field} of type string", cannot_unmarshal(other))))
+        }
+    };
+    match body {
+        Value::Null => Ok(("", "")),
+        Value::Object(_) => Ok((text("apiVersion")?, text("kind")?)),
+        other => Err(Error::Syntax(format!("{} into Go value of type {TYPE_META}", cannot_unmarshal(other)))),
+    }
+}
+
+/// How Go prints the type a body's type is read into.
+const TYPE_META: &str =
+    r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+
+/// Starts what Go's decoder says about a value of the wrong type: `json: cannot unmarshal array`.
+pub fn cannot_unmarshal(value: &Value) -> String {
+    format!("json: cannot unmarshal {}", scalar::kind_of(value))
 }
 
 /// Says that strict decoding failed, as upstream words it.

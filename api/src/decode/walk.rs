@@ -137,7 +137,7 @@ fn wrong_type(value: &Value, wanted: &str, at: &Frame<'_>) -> Error {
         Value::Number(n) if matches!(wanted, "int32" | "int64") => format!("number {n}"),
         other => kind_of(other).to_owned(),
     };
-    Error::Type(format!("json: cannot unmarshal {shown} into Go {} of type {wanted}", at.go_place()))
+    Error::WrongType { given: shown, place: at.go_place(), wanted: wanted.to_owned() }
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use bytes::{Bytes, BytesMut};
 use corvette_api::{
     decode::{self, Parsed},
     gvk::GroupVersionKind,
-    meta, protobuf, schema,
+    meta, protobuf,
+    quote::quote,
+    schema,
     status::{self, Status},
 };
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     call::Call,
@@ -109,7 +111,12 @@ pub fn gzip(bytes: &[u8]) -> Option<Bytes> {
 pub fn include_object(query: &Query) -> Result<IncludeObject, Status> {
     let text = query.text("includeObject");
     IncludeObject::parse(text)
-        .ok_or_else(|| status::bad_request(format!("unrecognized includeObject value: \"{text}\"")))
+        .ok_or_else(|| {
+            status::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: {}: must be 'Metadata', 'Object', 'None', or empty",
+                quote(text)
+            ))
+        })
 }
 
 /// What a body must be.
@@ -126,6 +133,10 @@ pub struct Expected<'a> {
 impl<'a> Expected<'a> {
     fn gvk(&self) -> GroupVersionKind {
         GroupVersionKind::from_api_version(self.api_version, self.kind)
+    }
+
+    fn cannot_be_handled(&self, detail: impl std::fmt::Display) -> Status {
+        decode::cannot_be_handled(&self.gvk(), self.kind, detail)
     }
 
     /// What the body of the call's row must be.
@@ -146,9 +157,9 @@ pub fn decode_body(
     validation: FieldValidation,
 ) -> Result<Value, Status> {
     let Parsed { value, strict: duplicates } = read_body(&call.headers, bytes, expected)?;
-    let mut value = check_kind(value, expected)?;
-    let strict = prune(&mut value, expected, duplicates)?;
-    report(call, strict, expected, validation)?;
+    let mut value = check_kind(value, bytes, expected)?;
+    let strict = prune(&mut value, expected, duplicates).map_err(|error| expected.cannot_be_handled(error))?;
+    report(call, strict, validation).map_err(|detail| expected.cannot_be_handled(detail))?;
     Ok(value)
 }
 
@@ -172,68 +183,138 @@ pub fn read_body(headers: &HeaderMap, bytes: &[u8], expected: Expected<'_>) -> R
     }
 }
 
+/// Why what a patch made is no object of the kind.
+#[derive(Debug, thiserror::Error)]
+pub enum Misfit {
+    /// It is of another kind.
+    #[error("{0}")]
+    Kind(String),
+    /// A field has the wrong type.
+    #[error(transparent)]
+    Type(#[from] decode::Error),
+    /// A strict client is told of unknown and duplicate fields.
+    #[error("{0}")]
+    Strict(String),
+}
+
+impl Misfit {
+    /// Words the error as upstream does after a strategic merge patch.
+    pub fn unstructured(&self) -> String {
+        match self {
+            Self::Type(error) => error.unstructured(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Decodes an object a patch made, as [`decode_body`] does.
 ///
 /// # Errors
-/// 422 for strict failures as upstream answers for patches, 400 for wrong types.
+/// [`Misfit`], which upstream answers with 422.
 pub fn decode_patched(
     call: &Call,
     value: Value,
     expected: Expected<'_>,
     duplicates: Vec<String>,
     validation: FieldValidation,
-) -> Result<Value, Status> {
+) -> Result<Value, Misfit> {
     let mut value = value;
+    let (api_version, kind) = decode::type_meta(&value)?;
+    if let Some(given) = other_kind(api_version, kind, expected) {
+        let why = conversion_failure(&given, expected).unwrap_or_else(|| other_version(api_version, expected));
+        return Err(Misfit::Kind(why));
+    }
+    meta::set_gvk(&mut value, expected.api_version, expected.kind);
     let strict = prune(&mut value, expected, duplicates)?;
-    report(call, strict, expected, validation)?;
+    report(call, strict, validation).map_err(Misfit::Strict)?;
     Ok(value)
 }
 
-fn check_kind(mut value: Value, expected: Expected<'_>) -> Result<Value, Status> {
-    let (api_version, kind) = (meta::api_version(&value).to_owned(), meta::kind(&value).to_owned());
-    if !value.is_object() {
-        return Err(status::bad_request(format!(
-            "the body of the request is no object of kind {}: expected a JSON object",
-            expected.kind
-        )));
+/// Checks the types of a body's fields; what the kind does not know is dropped.
+///
+/// # Errors
+/// 400 as upstream words it.
+pub fn check_types(value: &mut Value, expected: Expected<'_>, bytes: &[u8]) -> Result<(), Status> {
+    decode::type_meta(value).map_err(|error| decode::unrecognized(expected.kind, error, bytes))?;
+    prune(value, expected, Vec::new()).map_err(|error| expected.cannot_be_handled(error)).map(drop)
+}
+
+/// Checks that a body is of the expected kind, and says so in bodies that leave it open.
+fn check_kind(mut value: Value, bytes: &[u8], expected: Expected<'_>) -> Result<Value, Status> {
+    let unrecognized = |error: &dyn std::fmt::Display| decode::unrecognized(expected.kind, error, bytes);
+    let (api_version, kind) = decode::type_meta(&value).map_err(|error| unrecognized(&error))?;
+    if api_version.matches('/').count() > 1 {
+        return Err(unrecognized(&format_args!("unexpected GroupVersion string: {api_version}")));
     }
-    if (!api_version.is_empty() && api_version != expected.api_version) || (!kind.is_empty() && kind != expected.kind) {
-        let (group, version) = corvette_api::gvk::split_api_version(&api_version);
-        let (expected_group, expected_version) = corvette_api::gvk::split_api_version(expected.api_version);
-        if !kind.is_empty() && kind == expected.kind && group == expected_group && api_version != expected.api_version {
-            return Err(status::bad_request(format!(
-                "the API version in the data ({api_version}) does not match the expected API version ({})",
-                expected.api_version
-            )));
-        }
-        return Err(status::bad_request(format!(
-            "{kind} in version \"{version}\" cannot be handled as a {}: object kind {group}/{version}, Kind={kind} does not match {expected_group}/{expected_version}, Kind={}",
-            expected.kind, expected.kind
-        )));
+    if let Some(given) = other_kind(api_version, kind, expected) {
+        return Err(match conversion_failure(&given, expected) {
+            None => status::bad_request(other_version(api_version, expected)),
+            Some(detail) => decode::cannot_be_handled(&given, expected.kind, detail),
+        });
+    }
+    if value.is_null() {
+        value = Value::Object(Map::new());
     }
     meta::set_gvk(&mut value, expected.api_version, expected.kind);
     Ok(value)
 }
 
-fn prune(value: &mut Value, expected: Expected<'_>, mut strict: Vec<String>) -> Result<Vec<String>, Status> {
+/// Returns the kind of an object, unless it is the expected one; what it leaves open is as expected.
+fn other_kind(api_version: &str, kind: &str, expected: Expected<'_>) -> Option<GroupVersionKind> {
+    let api_version = if api_version.is_empty() { expected.api_version } else { api_version };
+    let kind = if kind.is_empty() { expected.kind } else { kind };
+    (api_version != expected.api_version || kind != expected.kind)
+        .then(|| GroupVersionKind::from_api_version(api_version, kind))
+}
+
+/// Says why an object of another kind is none of the expected one; `None` when only its version is another.
+fn conversion_failure(given: &GroupVersionKind, expected: Expected<'_>) -> Option<String> {
+    const SCHEME: &str = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
+    let (group, version, kind) = (&given.group, &given.version, &given.kind);
+    if schema::of_kind(group, version, kind).is_none() {
+        let api_version = quote(&given.api_version());
+        return Some(format!(
+            "no kind {} is registered for version {api_version} in scheme {}",
+            quote(kind),
+            quote(SCHEME)
+        ));
+    }
+    let wanted = expected.gvk();
+    if wanted.kind == *kind && wanted.group == *group {
+        return None;
+    }
+    let package = match wanted.group.split('.').next().unwrap_or_default() {
+        "" | "events" => "core",
+        "internal" => "apiserverinternal",
+        first => first,
+    };
+    Some(format!("converting ({version}.{kind}) to ({package}.{}): unknown conversion", expected.kind))
+}
+
+fn other_version(api_version: &str, expected: Expected<'_>) -> String {
+    format!(
+        "the API version in the data ({api_version}) does not match the expected API version ({})",
+        expected.api_version
+    )
+}
+
+fn prune(value: &mut Value, expected: Expected<'_>, mut strict: Vec<String>) -> Result<Vec<String>, decode::Error> {
     let Some(definition) = expected.definition.and_then(schema::definition) else { return Ok(strict) };
-    let unknown = decode::in_place(definition, value)
-        .map_err(|error| decode::cannot_be_handled(&expected.gvk(), expected.kind, error))?;
-    strict.extend(unknown);
+    strict.extend(decode::in_place(definition, value)?);
     Ok(strict)
 }
 
-fn report(call: &Call, strict: Vec<String>, expected: Expected<'_>, validation: FieldValidation) -> Result<(), Status> {
+/// Tells the client what is wrong in the way it asked for; the error is for a strict one.
+fn report(call: &Call, strict: Vec<String>, validation: FieldValidation) -> Result<(), String> {
     match validation {
-        FieldValidation::Ignore => {}
-        FieldValidation::Warn => strict.into_iter().for_each(|text| call.warn(text)),
-        FieldValidation::Strict if strict.is_empty() => {}
-        FieldValidation::Strict => {
-            let detail = decode::strict_message(&strict);
-            return Err(decode::cannot_be_handled(&expected.gvk(), expected.kind, detail));
+        FieldValidation::Ignore => Ok(()),
+        FieldValidation::Warn => {
+            strict.into_iter().for_each(|text| call.warn(text));
+            Ok(())
         }
+        FieldValidation::Strict if strict.is_empty() => Ok(()),
+        FieldValidation::Strict => Err(decode::strict_message(&strict)),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -68,30 +68,28 @@ pub fn match_namespace(call: &Call, object: &mut Value) -> Result<(), Status> {
 ///
 /// # Errors
 /// The status the client sees.
-pub async fn create_object(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Outcome, Status> {
+pub async fn create_object(call: &Call, object: Value, options: &WriteOptions) -> Result<Outcome, Status> {
     if !meta::resource_version(&object).is_empty() {
         return Err(status::bad_request("resourceVersion should not be set on objects to be created"));
     }
     let base = meta::generate_name(&object).to_owned();
-    if !meta::name(&object).is_empty() || base.is_empty() {
+    if base.is_empty() {
         return attempt(call, object, options).await;
     }
-    for _ in 1..NAME_ATTEMPTS {
-        meta::set_name(&mut object, &generated_name(&base));
-        match attempt(call, object.clone(), options).await {
+    let attempts = if meta::name(&object).is_empty() { NAME_ATTEMPTS } else { 1 };
+    let mut taken = meta::name(&object).to_owned();
+    for _ in 0..attempts {
+        let mut named = object.clone();
+        if meta::name(&named).is_empty() {
+            taken = generated_name(&base);
+            meta::set_name(&mut named, &taken);
+        }
+        match attempt(call, named, options).await {
             Err(failed) if failed.reason == status::Reason::AlreadyExists => {}
             decided => return decided,
         }
     }
-    meta::set_name(&mut object, &generated_name(&base));
-    let name = meta::name(&object).to_owned();
-    attempt(call, object, options).await.map_err(|failed| {
-        if failed.reason == status::Reason::AlreadyExists {
-            status::generate_name_conflict(&call.row.group_resource(), &name, 1)
-        } else {
-            failed
-        }
-    })
+    Err(status::generate_name_conflict(&call.row.group_resource(), &taken, 1))
 }
 
 /// Appends random letters to `base`, keeping within a label's length.

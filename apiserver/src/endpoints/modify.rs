@@ -220,17 +220,26 @@ fn check_identity(call: &Call, new: &Value, old: &Value) -> Result<(), Status> {
     let name = meta::name(old);
     let (uid, old_uid) = (meta::uid(new), meta::uid(old));
     if !uid.is_empty() && uid != old_uid {
-        let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {old_uid}");
-        return Err(status::conflict(&resource, name, detail));
+        return Err(other_uid(call, uid, old_uid));
     }
     let version = meta::resource_version(new);
     if version.is_empty() || version == "0" {
         if call.row.strategy.allow_unconditional_update() {
             return Ok(());
         }
-        return Err(version_required(&call.row.group_kind(), name));
+        // Upstream puts the resource where the kind belongs.
+        return Err(version_required(&GroupKind { group: resource.group, kind: resource.resource }, name));
     }
     if version == meta::resource_version(old) { Ok(()) } else { Err(status::object_modified(&resource, name)) }
+}
+
+/// Refuses an update that is meant for an object with another uid; `actual` is empty when there is none at all.
+pub fn other_uid(call: &Call, wanted: &str, actual: &str) -> Status {
+    let key = call.key().unwrap_or_default();
+    let detail = format!(
+        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {actual}"
+    );
+    status::conflict(&call.row.group_resource(), &call.info.name, detail)
 }
 
 /// Refuses an update without resourceVersion. Upstream prints the number as Go prints unsigned ones.

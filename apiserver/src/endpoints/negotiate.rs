@@ -183,12 +183,16 @@ fn view(clause: &Clause<'_>, views: Views) -> Option<View> {
 /// 415 listing the media types read.
 pub fn body_media(headers: &HeaderMap) -> Result<Media, Status> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match content_type.split(';').next().map(str::trim) {
-        None | Some("" | "application/json") => Ok(Media::Json),
-        Some("application/yaml") => Ok(Media::Yaml),
-        Some(PROTOBUF) => Ok(Media::Protobuf),
-        Some(_) => Err(status::unsupported_media_type(&BODY_TYPES)),
-    }
+    let given = content_type.split(';').next().map(str::trim).unwrap_or_default();
+    [
+        ("", Media::Json),
+        ("application/json", Media::Json),
+        ("application/yaml", Media::Yaml),
+        (PROTOBUF, Media::Protobuf),
+    ]
+    .into_iter()
+    .find_map(|(name, media)| name.eq_ignore_ascii_case(given).then_some(media))
+    .ok_or_else(|| status::unsupported_media_type(&BODY_TYPES))
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use corvette_api::{
     decode::{self, Parsed},
+    field::{Errors, Path},
+    gvk::GroupKind,
     meta, patch, schema,
     status::{self, Reason, Status},
 };
 use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     call::Call,
@@ -15,6 +17,7 @@ use super::{
     modify::{self, Edit, Part},
     options::WriteOptions,
     reply::Reply,
+    update,
 };
 
 /// Most operations of one JSON patch (upstream's limit).
@@ -68,21 +71,9 @@ impl Patch {
     pub fn parse(call: &Call, body: &Bytes, has_schema: bool) -> Result<Self, Status> {
         let form = Form::of_request(&call.headers, has_schema)?;
         let options = WriteOptions::parse(&call.info.query, "PatchOptions")?;
-        let Parsed { value: body, strict: duplicates } =
-            decode::json(body).map_err(|error| status::bad_request(format!("error decoding patch: {error}")))?;
-        match (form, &body) {
-            (Form::Json, Value::Array(operations)) if operations.len() > MAX_OPERATIONS => {
-                return Err(status::request_entity_too_large(format!(
-                    "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
-                    operations.len()
-                )));
-            }
-            (Form::Json, Value::Array(_)) | (Form::Merge | Form::Strategic, Value::Object(_)) => {}
-            (Form::Json, _) => {
-                return Err(status::bad_request("error decoding patch: a JSON patch is an array of operations"));
-            }
-            (_, _) => return Err(status::bad_request("error decoding patch: a merge patch is a JSON object")),
-        }
+        let Parsed { value, strict: duplicates } =
+            decode::json(body).map_err(|error| undecodable(form, &error.detail()))?;
+        let body = of_form(form, value)?;
         Ok(Self { form, body, duplicates, options })
     }
 
@@ -94,17 +85,25 @@ impl Patch {
     /// Applies the patch to an object of the expected kind.
     ///
     /// # Errors
-    /// 422 for a JSON patch that does not apply, 400 for other patches that do not, or that make fields of wrong types.
+    /// 422 for a JSON patch that does not apply and for patches that make something else than an object of the kind, 400
+    /// for other patches that do not apply.
     pub fn apply(&self, call: &Call, current: &Value, expected: Expected<'_>) -> Result<Value, Status> {
-        let patched = match self.form {
+        let patched = self.patched(current, expected)?;
+        let duplicates = self.duplicates.clone();
+        codec::decode_patched(call, patched, expected, duplicates, self.options.field_validation)
+            .map_err(|failed| self.misfit(current, expected, &failed))
+    }
+
+    fn patched(&self, current: &Value, expected: Expected<'_>) -> Result<Value, Status> {
+        match self.form {
             Form::Json => patch::json::apply(current, &self.body).map_err(|error| {
+                tracing::debug!(%error, "a JSON patch does not apply");
                 Status::new(422, Reason::Invalid, "the server rejected our request due to an error in our request")
-                    .with_cause("UnexpectedServerResponse", error.to_string(), "")
-            })?,
+            }),
             Form::Merge => {
                 let mut merged = current.clone();
                 patch::merge::apply(&mut merged, self.body.clone());
-                merged
+                Ok(merged)
             }
             Form::Strategic => {
                 let definition = expected
@@ -112,43 +111,78 @@ impl Patch {
                     .and_then(schema::definition)
                     .ok_or_else(|| status::unsupported_media_type(&[JSON, MERGE]))?;
                 patch::strategic::apply(definition, current.clone(), self.body.clone())
-                    .map_err(|error| status::bad_request(error.to_string()))?
+                    .map_err(|error| status::bad_request(error.to_string()))
             }
+        }
+    }
+
+    /// Answers for a patch that makes no object of the kind: shows what it made, or the patch where upstream has no JSON of
+    /// what it made.
+    fn misfit(&self, current: &Value, expected: Expected<'_>, failed: &codec::Misfit) -> Status {
+        let (shown, detail) = match self.form {
+            Form::Strategic => (patch::strategic::display(&self.body), failed.unstructured()),
+            Form::Json | Form::Merge => match self.patched(current, expected) {
+                Ok(patched) => (patched.to_string(), failed.to_string()),
+                Err(status) => return status,
+            },
         };
-        check_kind(&patched, expected)?;
-        let duplicates = self.duplicates.clone();
-        codec::decode_patched(call, patched, expected, duplicates, self.options.field_validation)
+        let mut errors = Errors::default();
+        errors.invalid_value(&Path::new("patch"), shown, detail);
+        status::invalid(&GroupKind::new("", ""), "", &errors)
     }
 }
 
-/// A patch must not turn an object into another kind.
-fn check_kind(patched: &Value, expected: Expected<'_>) -> Result<(), Status> {
-    if meta::kind(patched) == expected.kind && meta::api_version(patched) == expected.api_version {
-        return Ok(());
+/// Answers for a body that is no patch.
+fn undecodable(form: Form, detail: &str) -> Status {
+    match form {
+        Form::Json | Form::Merge => status::bad_request(format!("error decoding patch: {detail}")),
+        Form::Strategic => status::bad_request(detail),
     }
-    Err(status::bad_request(format!(
-        "the patched object is of {} {}, expected {} {}",
-        meta::api_version(patched),
-        meta::kind(patched),
-        expected.api_version,
-        expected.kind
-    )))
+}
+
+/// Checks that a body has the shape of its form. Null is an empty patch where upstream takes it for one.
+fn of_form(form: Form, body: Value) -> Result<Value, Status> {
+    let wrong = |value: &Value, wanted: &str| {
+        undecodable(form, &format!("{} into Go value of type {wanted}", decode::cannot_unmarshal(value)))
+    };
+    match (form, body) {
+        (Form::Json, Value::Null) => Ok(Value::Array(Vec::new())),
+        (Form::Strategic, Value::Null) => Ok(Value::Object(Map::new())),
+        (Form::Merge, Value::Null) => Err(status::bad_request("Invalid JSON Patch")),
+        (Form::Json, Value::Array(operations)) => {
+            if let Some(other) = operations.iter().find(|operation| !operation.is_object()) {
+                return Err(wrong(other, "handlers.jsonPatchOp"));
+            }
+            if operations.len() > MAX_OPERATIONS {
+                return Err(status::request_entity_too_large(format!(
+                    "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
+                    operations.len()
+                )));
+            }
+            Ok(Value::Array(operations))
+        }
+        (Form::Merge | Form::Strategic, Value::Object(fields)) => Ok(Value::Object(fields)),
+        (Form::Json, other) => Err(wrong(&other, "[]handlers.jsonPatchOp")),
+        (_, other) => Err(wrong(&other, "map[string]interface {}")),
+    }
 }
 
 impl Edit for Patch {
     fn edit(&self, call: &Call, current: &Value) -> Result<Value, Status> {
-        let patched = self.apply(call, current, Expected::of_row(call))?;
-        if meta::name(&patched) != meta::name(current) {
+        let mut patched = self.apply(call, current, Expected::of_row(call))?;
+        update::check_name(&patched, meta::name(current))?;
+        let (given, wanted) = (meta::namespace(&patched), meta::namespace(current));
+        if given.is_empty() {
+            meta::set_namespace(&mut patched, wanted);
+        } else if given != wanted {
             return Err(status::bad_request(format!(
-                "the name of the object ({}) does not match the name on the URL ({})",
-                meta::name(&patched),
-                meta::name(current)
+                "the namespace of the object ({given}) does not match the namespace on the request ({wanted})"
             )));
         }
-        if meta::namespace(&patched) != meta::namespace(current) {
-            return Err(status::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            ));
+        if !matches!(meta::uid(&patched), uid if uid.is_empty() || uid == meta::uid(current)) {
+            let mut errors = Errors::default();
+            errors.invalid_value(&Path::new("metadata").child("uid"), meta::uid(&patched), "field is immutable");
+            return Err(status::invalid(&call.row.group_kind(), meta::name(current), &errors));
         }
         Ok(patched)
     }

@@ -33,11 +33,14 @@ impl Edit for Replace {
 pub async fn update(call: &Call, part: Part, body: Bytes) -> Result<Reply, Status> {
     let options = WriteOptions::parse(&call.info.query, "UpdateOptions")?;
     let mut object = codec::decode_body(call, &body, Expected::of_row(call), options.field_validation)?;
-    match_name(call, &mut object)?;
     create::match_namespace(call, &mut object)?;
+    check_name(&object, &call.info.name)?;
     let edit = Replace(object);
     if let Some(updated) = modify::modify(call, part, &edit, &options).await? {
         return Ok(updated.into_reply(call, StatusCode::OK));
+    }
+    if !meta::uid(&edit.0).is_empty() {
+        return Err(modify::other_uid(call, meta::uid(&edit.0), ""));
     }
     if part != Part::Main || !call.row.strategy.allow_create_on_update() {
         return Err(call.not_found());
@@ -45,27 +48,23 @@ pub async fn update(call: &Call, part: Part, body: Bytes) -> Result<Reply, Statu
     create_instead(call, edit.0, &options).await
 }
 
-/// Checks that the body is about the object in the path.
+/// Checks that an object is called as the path says.
 ///
 /// # Errors
 /// 400 with upstream's message.
-pub fn match_name(call: &Call, object: &mut Value) -> Result<(), Status> {
-    let (given, wanted) = (meta::name(object), call.info.name.as_str());
-    if given.is_empty() {
-        meta::set_name(object, wanted);
-        return Ok(());
-    }
+pub fn check_name(object: &Value, wanted: &str) -> Result<(), Status> {
+    let given = meta::name(object);
     if given == wanted {
         return Ok(());
     }
-    Err(status::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({wanted})")))
+    Err(status::bad_request(if given.is_empty() {
+        format!("the name of the object ({wanted} based on URL) was undeterminable: name must be provided")
+    } else {
+        format!("the name of the object ({given}) does not match the name on the URL ({wanted})")
+    }))
 }
 
 async fn create_instead(call: &Call, mut object: Value, options: &WriteOptions) -> Result<Reply, Status> {
-    if !meta::uid(&object).is_empty() {
-        let detail = format!("Precondition failed: UID in precondition: {}, UID in object meta: ", meta::uid(&object));
-        return Err(status::conflict(&call.row.group_resource(), &call.info.name, detail));
-    }
     meta::remove_field(&mut object, "resourceVersion");
     call.row.to_storage(&mut object);
     let created = create::create_object(call, object, options).await?;

@@ -56,7 +56,7 @@ pub(super) fn list_of_lists() -> Error {
 }
 
 /// Renders a value as Go's `%v` does: `map[a:1 b:[x y]]`.
-pub(super) fn go(value: &Value) -> String {
+pub fn go(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),

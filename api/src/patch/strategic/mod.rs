@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::Error;
 use crate::schema::Def;
 use directive::expected;
+pub use directive::go as display;
 use lookup::Context;
 
 /// Applies a patch to an object.

@@ -45,7 +45,7 @@ pub async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
         _ => {
             let options = WriteOptions::parse(&call.info.query, "UpdateOptions")?;
             let mut scale = codec::decode_body(call, &body, EXPECTED, options.field_validation)?;
-            update::match_name(call, &mut scale)?;
+            update::check_name(&scale, &call.info.name)?;
             crate::endpoints::create::match_namespace(call, &mut scale)?;
             (ScaleEdit { paths: paths.clone(), change: Change::Replace(scale) }, options)
         }
