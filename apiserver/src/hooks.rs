@@ -76,7 +76,11 @@ pub fn find(storage: &Storage) -> &'static dyn Hooks {
         | "podtemplates"
         | "resourcequotas"
         | "persistentvolumes"
-        | "persistentvolumeclaims" => &AnswersObject,
+        | "persistentvolumeclaims"
+        | "csidrivers"
+        | "csinodes"
+        | "storageclasses"
+        | "volumeattachments" => &AnswersObject,
         _ => &Nothing,
     }
 }

@@ -48,8 +48,9 @@ pub fn options(call: &Call, body: &Bytes) -> Result<DeleteOptions, Status> {
     if body.is_empty() {
         return DeleteOptions::parse(&call.info.query, None);
     }
-    let parsed = codec::read_body(&call.headers, body, OPTIONS)?;
-    let mut options = DeleteOptions::parse(&call.info.query, Some(&parsed.value))?;
+    let mut given = codec::read_body(&call.headers, body, OPTIONS)?.value;
+    codec::check_types(&mut given, OPTIONS, body)?;
+    let mut options = DeleteOptions::parse(&call.info.query, Some(&given))?;
     options.dry_run |= DeleteOptions::parse(&call.info.query, None)?.dry_run;
     Ok(options)
 }
@@ -109,7 +110,7 @@ enum Attempt {
 
 async fn attempt(call: &Call, key: &str, current: &Current, options: &DeleteOptions) -> Result<Attempt, Status> {
     let old = &current.value;
-    deletion::check_preconditions(&call.row.group_resource(), old, options)?;
+    deletion::check_preconditions(&call.row.group_kind(), old, options)?;
     let attributes = Attributes {
         app: &call.app,
         row: &call.row,

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use corvette_api::status::Status;
 use futures::future::try_join_all;
-use serde_json::json;
 
 use super::{
     call::Call,
@@ -42,6 +41,5 @@ pub async fn delete_collection(call: &Call, body: Bytes) -> Result<Reply, Status
             Ok(object)
         })
         .collect::<Result<_, Status>>()?;
-    let version = page.metadata.get("resourceVersion").cloned().unwrap_or_default();
-    Ok(Reply::ok(list::list_of(call, json!({"resourceVersion": version}), items)))
+    Ok(Reply::ok(list::list_of(call, page.metadata, items)))
 }

@@ -4,7 +4,7 @@
 //! `registry/generic/registry/store.go: Delete @ v1.36`. Pure.
 
 use corvette_api::{
-    gvk::GroupResource,
+    gvk::{GroupKind, GroupResource},
     kinds::{DeletePolicy, Strategy},
     meta,
     status::{self, Status},
@@ -36,19 +36,20 @@ pub enum Plan {
 ///
 /// # Errors
 /// 409 as upstream words it.
-pub fn check_preconditions(resource: &GroupResource, object: &Value, options: &DeleteOptions) -> Result<(), Status> {
-    let name = meta::name(object);
-    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != meta::uid(object)) {
-        let detail =
-            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta::uid(object));
-        return Err(status::conflict(resource, name, detail));
+pub fn check_preconditions(kind: &GroupKind, object: &Value, options: &DeleteOptions) -> Result<(), Status> {
+    // Upstream puts the kind where the resource belongs.
+    let resource = GroupResource { group: kind.group.clone(), resource: kind.kind.clone() };
+    let conflict = |detail| Err(status::conflict(&resource, meta::name(object), detail));
+    let (uid, version) = (meta::uid(object), meta::resource_version(object));
+    if let Some(wanted) = options.uid.as_deref().filter(|wanted| *wanted != uid) {
+        return conflict(format!(
+            "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
+        ));
     }
-    if let Some(version) = options.resource_version.as_deref().filter(|v| *v != meta::resource_version(object)) {
-        let detail = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {}",
-            meta::resource_version(object)
-        );
-        return Err(status::conflict(resource, name, detail));
+    if let Some(wanted) = options.resource_version.as_deref().filter(|wanted| *wanted != version) {
+        return conflict(format!(
+            "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object might have been modified"
+        ));
     }
     Ok(())
 }
@@ -251,11 +252,14 @@ mod tests {
 
     #[test]
     fn preconditions_name_what_differs() {
-        let resource = GroupResource::new("", "pods");
+        let kind = GroupKind::new("", "ConfigMap");
         let object = json!({"metadata": {"name": "x", "uid": "u", "resourceVersion": "3"}});
         let wrong = DeleteOptions { uid: Some("w".into()), ..DeleteOptions::default() };
-        let status = check_preconditions(&resource, &object, &wrong).unwrap_err();
+        let status = check_preconditions(&kind, &object, &wrong).unwrap_err();
         assert_eq!(status.code, 409);
-        assert!(status.message.ends_with("Precondition failed: UID in precondition: w, UID in object meta: u"));
+        assert_eq!(
+            status.message,
+            "Operation cannot be fulfilled on ConfigMap \"x\": the UID in the precondition (w) does not match the UID in record (u). The object might have been deleted and then recreated"
+        );
     }
 }

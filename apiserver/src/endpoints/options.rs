@@ -48,24 +48,33 @@ impl WriteOptions {
                 FieldValidation::Warn
             }
         };
-        let manager = query.text("fieldManager");
-        if manager.len() > 128 {
-            errors.too_long(&Path::new("fieldManager"), 128);
+        check_manager(query.text("fieldManager"), &mut errors);
+        if kind == "PatchOptions" && query.get("force").is_some() {
+            errors.forbidden(&Path::new("force"), "may not be specified for non-apply patch");
         }
         if errors.is_empty() { Ok(Self { dry_run, field_validation }) } else { Err(invalid(kind, &errors)) }
     }
 }
 
-fn dry_run<'a>(values: impl Iterator<Item = &'a str>, errors: &mut Errors) -> bool {
-    let mut on = false;
-    for value in values.filter(|value| !value.is_empty()) {
-        if value == "All" {
-            on = true;
-        } else {
-            errors.not_supported_value(&Path::new("dryRun"), value, &["All"]);
-        }
+/// Checks the name of a field manager: short, and printable.
+fn check_manager(manager: &str, errors: &mut Errors) {
+    let path = Path::new("fieldManager");
+    if manager.len() > 128 {
+        errors.too_long(&path, 128);
     }
-    on
+    let unprintable = |c: char| c.is_control() || (c.is_whitespace() && c != ' ');
+    for (at, c) in manager.char_indices().filter(|(_, c)| unprintable(*c)) {
+        let detail = format!("invalid character U+{:04X} (at position {at})", u32::from(c));
+        errors.invalid_value(&path, manager, detail);
+    }
+}
+
+fn dry_run<'a>(values: impl Iterator<Item = &'a str>, errors: &mut Errors) -> bool {
+    let values: Vec<&str> = values.collect();
+    if values.iter().any(|value| *value != "All") {
+        errors.not_supported_value(&Path::new("dryRun"), values.clone(), &["All"]);
+    }
+    !values.is_empty()
 }
 
 fn invalid(kind: &'static str, errors: &Errors) -> Status {
@@ -142,8 +151,11 @@ impl DeleteOptions {
     fn read_query(&mut self, query: &Query, errors: &mut Errors) -> Result<Policy, Status> {
         self.dry_run = dry_run(query.all("dryRun"), errors);
         self.grace_seconds = query.number("gracePeriodSeconds").map_err(status::bad_request)?;
+        let precondition = |name: &str| query.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
+        self.uid = precondition("uid");
+        self.resource_version = precondition("resourceVersion");
         Ok(Policy {
-            propagation: query.get("propagationPolicy").filter(|p| !p.is_empty()).map(str::to_owned),
+            propagation: query.get("propagationPolicy").map(str::to_owned),
             orphan: query.maybe_flag("orphanDependents"),
         })
     }
@@ -162,7 +174,7 @@ impl DeleteOptions {
             (Some("Foreground"), _) => Some(Propagation::Foreground),
             (None, None) => None,
             (Some(other), _) => {
-                errors.not_supported_value(&path, other, &["Background", "Foreground", "Orphan"]);
+                errors.not_supported_value(&path, other, &["Foreground", "Background", "Orphan", "nil"]);
                 None
             }
         };
@@ -188,7 +200,7 @@ mod tests {
         let status = parse("dryRun=Some").unwrap_err();
         assert_eq!(status.code, 422);
         assert!(
-            status.message.contains("dryRun: Unsupported value: \"Some\": supported values: \"All\""),
+            status.message.contains("dryRun: Unsupported value: [\"Some\"]: supported values: \"All\""),
             "{}",
             status.message
         );

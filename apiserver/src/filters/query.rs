@@ -44,7 +44,7 @@ impl Query {
     /// The text upstream reports when the value is not a number.
     pub fn number(&self, name: &str) -> Result<Option<i64>, String> {
         match self.get(name) {
-            None | Some("") => Ok(None),
+            None => Ok(None),
             Some(text) => {
                 text.parse().map(Some).map_err(|_| format!("strconv.ParseInt: parsing \"{text}\": invalid syntax"))
             }
