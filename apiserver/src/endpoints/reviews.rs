@@ -46,12 +46,32 @@ pub async fn handle(call: &Call, review: Virtual, body: Bytes) -> Result<Reply, 
     let answer = match review {
         Virtual::SelfSubjectReview => json!({"userInfo": user_info(&call.user)}),
         Virtual::TokenReview => token_review(call, &object).await?,
-        Virtual::SelfSubjectRulesReview => rules(&call.user),
+        Virtual::SelfSubjectRulesReview => {
+            if object.pointer("/spec/namespace").and_then(Value::as_str).unwrap_or_default().is_empty() {
+                return Err(status::bad_request("no namespace on request"));
+            }
+            rules(&call.user)
+        }
         Virtual::SelfSubjectAccessReview => access(call, &object, Arc::clone(&call.user))?,
-        _ => access(call, &object, Arc::new(subject(call, &object)?))?,
+        _ => {
+            check_namespace(call, &object)?;
+            access(call, &object, Arc::new(subject(call, &object)?))?
+        }
     };
     meta::as_map(&mut object).insert("status".to_owned(), answer);
     Ok(Reply::Object(StatusCode::CREATED, object))
+}
+
+/// A local review is about the namespace it is made in.
+fn check_namespace(call: &Call, object: &Value) -> Result<(), Status> {
+    let asked = object.pointer("/spec/resourceAttributes/namespace").and_then(Value::as_str).unwrap_or_default();
+    if !call.row.is_namespaced() || asked == meta::namespace(object) {
+        return Ok(());
+    }
+    let mut errors = Errors::default();
+    let path = Path::new("spec").child("resourceAttributes").child("namespace");
+    errors.invalid_value(&path, asked, "must match metadata.namespace");
+    Err(status::invalid(&call.row.group_kind(), "", &errors))
 }
 
 fn user_info(user: &UserInfo) -> Value {
