@@ -44,7 +44,7 @@ pub async fn handle(connect: Connect) -> Result<Response<Body>, Status> {
             exec::serve(&scope, request, exec::Kind::named(kind)).await
         }
         ("pods" | "services" | "nodes", "proxy") => proxy::serve(&scope, request).await,
-        (name, _) => Err(status::method_not_supported(&resource(name.to_owned()), method.as_str())),
+        _ => Err(status::method_not_allowed()),
     }
 }
 
@@ -55,7 +55,7 @@ struct Scope {
 }
 
 /// A resource of the core group.
-fn resource(name: impl Into<std::borrow::Cow<'static, str>>) -> GroupResource {
+fn resource(name: &'static str) -> GroupResource {
     GroupResource { group: "".into(), resource: name.into() }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     App, UserInfo,
     body::{self, Body},
     filters::request_info::{self, RequestInfo},
-    registry::{Backing, Row, Subresource, SubresourceKind, Verb},
+    registry::{Backing, Registry, Row, Subresource, SubresourceKind, Verb},
 };
 
 /// Serves a resource request that may proceed.
@@ -38,13 +38,14 @@ pub async fn dispatch(
     user: Arc<UserInfo>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
-    let found = app.registry.load().find(&info.group, &info.version, &info.resource).cloned();
-    let Some(row) = found.filter(|row| path_fits(row, &info)) else { return Ok(no_such_path()) };
+    let registry = app.registry.snapshot();
+    let found = registry.find(&info.group, &info.version, &info.resource).cloned();
+    let Some(row) = found.filter(|row| path_fits(row, &info)) else { return unknown(&registry, &info.group) };
     let subresource = match info.subresource.as_str() {
         "" => None,
         name => match row.subresource(name) {
             Some(subresource) => Some(subresource.clone()),
-            None => return Ok(no_such_path()),
+            None => return unknown(&registry, &info.group),
         },
     };
     if let Some(subresource) = &subresource
@@ -67,14 +68,9 @@ pub async fn dispatch(
         };
         return Ok(response);
     }
-    let is_head = call.info.method == Method::HEAD;
     let body = codec::read(body).await?;
     let reply = boxed(&call, body).await.map_err(|failed| log_internal(&call, failed))?;
-    let mut response = reply::finish(&call, reply).await?;
-    if is_head {
-        *response.body_mut() = body::empty();
-    }
-    Ok(response)
+    reply::finish(&call, reply).await
 }
 
 fn log_internal(call: &Call, failed: Status) -> Status {
@@ -127,6 +123,10 @@ fn path_fits(row: &Row, info: &RequestInfo) -> bool {
 
 fn is_served(row: &Row, subresource: Option<&Subresource>, info: &RequestInfo) -> bool {
     use request_info::Verb as Asked;
+    // HEAD is authorised as a read, but no resource answers it.
+    if ![Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(&info.method) {
+        return false;
+    }
     let verb = match info.verb {
         Asked::Get => Verb::Get,
         Asked::List => Verb::List,
@@ -172,6 +172,17 @@ fn views(info: &RequestInfo, row: &Row, subresource: Option<&Subresource>) -> Vi
         (request_info::Verb::Create, None) if row.storage().is_none() => Views::ObjectOnly,
         _ => Views::Single,
     }
+}
+
+/// What upstream answers on a path that none of a group's resources has: a Status if it serves the group, else a text.
+///
+/// # Errors
+/// 404 when the group is served.
+pub fn unknown(registry: &Registry, group: &str) -> Result<Response<Body>, Status> {
+    if registry.groups().iter().any(|served| served.name == group) {
+        return Err(status::no_such_resource());
+    }
+    Ok(no_such_path())
 }
 
 /// What upstream answers on paths it does not know.

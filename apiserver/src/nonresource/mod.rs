@@ -9,9 +9,9 @@ pub use documents::Documents;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use corvette_api::status::Status;
+use corvette_api::status::{self, Status};
 use corvette_component::metrics;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde_json::json;
 
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
 pub async fn serve(app: &App, info: &RequestInfo, request: &Parts) -> Result<Response<Body>, Status> {
     let path = info.path.trim_end_matches('/');
     let response = match path {
-        "" => index(app, request).await?,
+        "" | "/index.html" => index(app, request, StatusCode::OK).await?,
         "/version" => {
             let accept = negotiate::negotiate(&request.headers, Views::ObjectOnly)?;
             reply::write_value(&request.headers, accept.media, true, StatusCode::OK, version::info()).await
@@ -42,17 +42,40 @@ pub async fn serve(app: &App, info: &RequestInfo, request: &Parts) -> Result<Res
         _ if health::is_health(path) => health::serve(app, path, &info.query),
         _ => match documents::serve(app, path, request).await? {
             Some(response) => response,
-            None => dispatch::no_such_path(),
+            None => unknown(app, path, request).await?,
         },
     };
+    if only_get(path) && request.method != Method::GET && response.status().is_success() {
+        return Err(status::method_not_allowed());
+    }
     Ok(response)
+}
+
+/// Tells whether a document is served to GET alone: the version, the root of the core group, the versions of groups.
+fn only_get(path: &str) -> bool {
+    matches!(path.split('/').skip(1).collect::<Vec<_>>().as_slice(), ["version" | "api"] | ["api", _] | ["apis", _, _])
+}
+
+/// Answers where nothing is: with the paths there are, and below the API as for unknown resources.
+async fn unknown(app: &App, path: &str, request: &Parts) -> Result<Response<Body>, Status> {
+    match path.split('/').skip(1).collect::<Vec<_>>().as_slice() {
+        ["api", ..] => dispatch::unknown(&app.registry.snapshot(), ""),
+        ["apis", group, ..] => dispatch::unknown(&app.registry.snapshot(), group),
+        _ => index(app, request, StatusCode::NOT_FOUND).await,
+    }
 }
 
 /// Makes a text response.
 fn text(code: StatusCode, text: impl Into<Bytes>, content_type: &'static str) -> Response<Body> {
     let mut response = Response::new(body::full(text));
     *response.status_mut() = code;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-cache, private"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     response
 }
 
@@ -70,7 +93,7 @@ fn openid(app: &App, path: &str) -> Response<Body> {
 }
 
 /// Lists the paths served.
-async fn index(app: &App, request: &Parts) -> Result<Response<Body>, Status> {
+async fn index(app: &App, request: &Parts, code: StatusCode) -> Result<Response<Body>, Status> {
     let registry = app.registry.snapshot();
     let mut paths = vec![
         "/.well-known/openid-configuration".to_owned(),
@@ -89,5 +112,5 @@ async fn index(app: &App, request: &Parts) -> Result<Response<Body>, Status> {
     );
     paths.sort();
     let accept = negotiate::negotiate(&request.headers, Views::ObjectOnly)?;
-    Ok(reply::write_value(&request.headers, accept.media, true, StatusCode::OK, json!({"paths": paths})).await)
+    Ok(reply::write_value(&request.headers, accept.media, true, code, json!({"paths": paths})).await)
 }
