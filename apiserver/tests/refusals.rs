@@ -1,0 +1,335 @@
+//! What a request that cannot be served is told: code and message, compared with upstream's own server.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{CONFIG_MAPS, Server, config_map};
+use http::Method;
+use serde_json::json;
+
+const A: &str = "/api/v1/namespaces/default/configmaps/a";
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+const JSON_PATCH: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/default/deployments/d";
+
+/// Method, path, media type, body; code and message of the answer.
+type Row = (&'static str, &'static str, &'static str, &'static str, u16, &'static str);
+
+/// None of these changes anything.
+const ROWS: &[Row] = &[
+    // Bodies of another kind.
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"b"}}"#,
+        400,
+        r#"Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion"#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"apiVersion":"v1","kind":"Bogus"}"#,
+        400,
+        r#"Bogus in version "v1" cannot be handled as a ConfigMap: no kind "Bogus" is registered for version "v1" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30""#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"apiVersion":"a/b/c","kind":"ConfigMap"}"#,
+        400,
+        r#"the object provided is unrecognized (must be of type ConfigMap): unexpected GroupVersion string: a/b/c ({"apiVersion":"a/b/c","kind":" ...)"#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"apiVersion":1}"#,
+        400,
+        r#"the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .apiVersion of type string ({"apiVersion":1})"#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        "[]",
+        400,
+        r#"the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" } (5b5d)"#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        "null",
+        422,
+        r#"ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required"#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        YAML,
+        "a: [",
+        400,
+        "the object provided is unrecognized (must be of type ConfigMap): yaml: line 1, column 4: unclosed bracket '[' (613a205b)",
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        "Application/JSON",
+        "{}",
+        422,
+        r#"ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required"#,
+    ),
+    // Names and identities.
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"metadata":{"name":"a","generateName":"x-"}}"#,
+        409,
+        r#"configmaps "a" already exists, the server was not able to generate a unique name for the object"#,
+    ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"metadata":{"name":"b","ownerReferences":[{"apiVersion":"a/b/c","kind":"K","name":"n","uid":"u"}]}}"#,
+        422,
+        r#"ConfigMap "b" is invalid: metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty"#,
+    ),
+    (
+        "PUT",
+        A,
+        JSON,
+        r#"{"metadata":{}}"#,
+        400,
+        "the name of the object (a based on URL) was undeterminable: name must be provided",
+    ),
+    (
+        "PUT",
+        "/api/v1/namespaces/default/configmaps/none",
+        JSON,
+        r#"{"metadata":{"name":"none","uid":"u"}}"#,
+        409,
+        r#"Operation cannot be fulfilled on configmaps "none": StorageError: invalid object, Code: 4, Key: /registry/configmaps/default/none, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: u, UID in object meta: "#,
+    ),
+    (
+        "PATCH",
+        A,
+        MERGE,
+        r#"{"metadata":{"name":""}}"#,
+        400,
+        "the name of the object (a based on URL) was undeterminable: name must be provided",
+    ),
+    (
+        "PATCH",
+        A,
+        MERGE,
+        r#"{"metadata":{"namespace":"other"}}"#,
+        400,
+        "the namespace of the object (other) does not match the namespace on the request (default)",
+    ),
+    (
+        "PATCH",
+        A,
+        MERGE,
+        r#"{"metadata":{"uid":"u"}}"#,
+        422,
+        r#"ConfigMap "a" is invalid: metadata.uid: Invalid value: "u": field is immutable"#,
+    ),
+    // Options.
+    (
+        "POST",
+        "/api/v1/namespaces/default/configmaps?dryRun=",
+        JSON,
+        "{}",
+        422,
+        r#"CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: [""]: supported values: "All""#,
+    ),
+    (
+        "POST",
+        "/api/v1/namespaces/default/configmaps?fieldManager=%00",
+        JSON,
+        "{}",
+        422,
+        r#"CreateOptions.meta.k8s.io "" is invalid: fieldManager: Invalid value: "\x00": invalid character U+0000 (at position 0)"#,
+    ),
+    (
+        "PATCH",
+        "/api/v1/namespaces/default/configmaps/a?force=true",
+        MERGE,
+        "{}",
+        422,
+        r#"PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch"#,
+    ),
+    (
+        "DELETE",
+        "/api/v1/namespaces/default/configmaps/a?gracePeriodSeconds=",
+        JSON,
+        "",
+        400,
+        r#"strconv.ParseInt: parsing "": invalid syntax"#,
+    ),
+    (
+        "DELETE",
+        "/api/v1/namespaces/default/configmaps/a?propagationPolicy=",
+        JSON,
+        "",
+        422,
+        r#"DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "": supported values: "Foreground", "Background", "Orphan", "nil""#,
+    ),
+    (
+        "DELETE",
+        "/api/v1/namespaces/default/configmaps/a?uid=u",
+        JSON,
+        "",
+        409,
+        "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition (u) does not match the UID in record (",
+    ),
+    (
+        "DELETE",
+        A,
+        JSON,
+        r#"{"gracePeriodSeconds":"x"}"#,
+        400,
+        r#"DeleteOptions in version "v1" cannot be handled as a DeleteOptions: json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64"#,
+    ),
+    ("DELETE", A, JSON, "[]", 400, "the object provided is unrecognized (must be of type DeleteOptions): "),
+    // Patches.
+    (
+        "PATCH",
+        A,
+        JSON_PATCH,
+        r#"[{"op":"test","path":"/data/key","value":"9"}]"#,
+        422,
+        "the server rejected our request due to an error in our request",
+    ),
+    (
+        "PATCH",
+        A,
+        JSON_PATCH,
+        "{}",
+        400,
+        "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+    ),
+    (
+        "PATCH",
+        A,
+        JSON_PATCH,
+        "[1]",
+        400,
+        "error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp",
+    ),
+    ("PATCH", A, JSON_PATCH, "[{", 400, "error decoding patch: unexpected end of JSON input"),
+    (
+        "PATCH",
+        A,
+        MERGE,
+        "[]",
+        400,
+        "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
+    ),
+    ("PATCH", A, MERGE, "null", 400, "Invalid JSON Patch"),
+    ("PATCH", A, MERGE, r#"{"data":{"key":1}}"#, 422, r#" "" is invalid: patch: Invalid value: "{"#),
+    ("PATCH", A, MERGE, r#"{"kind":"Secret"}"#, 422, r#" "" is invalid: patch: Invalid value: "{"#),
+    (
+        "PATCH",
+        DEPLOYMENT,
+        STRATEGIC,
+        r#"{"spec":{"replicas":"x"}}"#,
+        422,
+        r#" "" is invalid: patch: Invalid value: "map[spec:map[replicas:x]]": unrecognized type: int32"#,
+    ),
+    (
+        "PATCH",
+        DEPLOYMENT,
+        STRATEGIC,
+        r#"{"spec":{"selector":{"matchLabels":[]}}}"#,
+        422,
+        r#" "" is invalid: patch: Invalid value: "map[spec:map[selector:map[matchLabels:[]]]]": cannot restore map from slice"#,
+    ),
+    // Reviews.
+    ("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", JSON, "{}", 400, "no namespace on request"),
+    (
+        "POST",
+        "/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews",
+        JSON,
+        r#"{"spec":{"user":"u","resourceAttributes":{"namespace":"other"}}}"#,
+        422,
+        r#"LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace"#,
+    ),
+    // Paths and methods.
+    ("GET", "/api/v1/bogus", JSON, "", 404, "the server could not find the requested resource"),
+    ("GET", "/api/v2", JSON, "", 404, "the server could not find the requested resource"),
+    ("GET", "/apis/apps/v9/deployments", JSON, "", 404, "the server could not find the requested resource"),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps/a/bogus",
+        JSON,
+        "",
+        404,
+        "the server could not find the requested resource",
+    ),
+    ("OPTIONS", A, JSON, "", 405, "the server does not allow this method on the requested resource"),
+    ("POST", "/api/v1", JSON, "", 405, "the server does not allow this method on the requested resource"),
+    ("POST", "/version", JSON, "", 405, "the server does not allow this method on the requested resource"),
+    (
+        "PUT",
+        "/api/v1/namespaces/default/pods/p/exec",
+        JSON,
+        "",
+        405,
+        "the server does not allow this method on the requested resource",
+    ),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps?limit=",
+        JSON,
+        "",
+        400,
+        r#"strconv.ParseInt: parsing "": invalid syntax"#,
+    ),
+];
+
+#[tokio::test]
+async fn refusals_are_worded_as_upstream_does_and_change_nothing() {
+    let server = Server::start().await;
+    let map = server.post(CONFIG_MAPS, &config_map("a", "1")).await.expect(201);
+    let deployment = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "i"}]}}}});
+    let deployment = server.post("/apis/apps/v1/namespaces/default/deployments", &deployment).await.expect(201);
+    let mut wrong = Vec::new();
+    for (method, path, media, body, code, says) in ROWS {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let answer = server.request(method.clone(), path, &[("content-type", media)], body).await;
+        let message = answer.message();
+        if answer.code != *code || !message.starts_with(says) {
+            wrong.push(format!("{method} {path} {body}: {} {message}", answer.code));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(server.get(A).await.expect(200), map);
+    assert_eq!(server.get(DEPLOYMENT).await.expect(200), deployment);
+}
+
+#[tokio::test]
+async fn paths_outside_the_api_list_what_there_is() {
+    let server = Server::start().await;
+    let listed = server.get("/bogus").await.expect(404);
+    assert!(listed["paths"].as_array().unwrap().contains(&json!("/api")), "{listed}");
+    assert_eq!(server.get("/apis/bogus").await.code, 404);
+    assert_eq!(server.request(Method::HEAD, A, &[], "").await.code, 405);
+}
+
+#[tokio::test]
+async fn of_several_yaml_documents_the_first_is_read() {
+    let server = Server::start().await;
+    let body = "kind: ConfigMap\nmetadata:\n  name: first\n---\nmetadata:\n  name: second\n";
+    server.request(Method::POST, CONFIG_MAPS, &[("content-type", YAML)], body).await.expect(201);
+    assert_eq!(server.get(&format!("{CONFIG_MAPS}/second")).await.code, 404);
+}
