@@ -48,11 +48,16 @@ impl Rendered {
     /// Decompresses the document, for clients that cannot.
     #[must_use]
     pub fn plain(&self) -> Bytes {
-        let mut out = Vec::new();
-        // Our own bytes: they decompress.
-        let _ = GzDecoder::new(self.gzip.as_ref()).read_to_end(&mut out);
-        out.into()
+        gunzip(&self.gzip).into()
     }
+}
+
+/// Decompresses bytes that this program, or its build, compressed.
+pub(super) fn gunzip(packed: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    // Our own bytes: they decompress.
+    let _ = GzDecoder::new(packed).read_to_end(&mut out);
+    out
 }
 
 /// Holds the documents of the current registry that were asked for.

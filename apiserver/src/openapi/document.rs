@@ -7,6 +7,7 @@ use corvette_api::schema as table;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::descriptions::{self, Descriptions};
 use super::operations::{add_paths, definition_of, root};
 use super::{Dialect, schema};
 use crate::registry::{Registry, Row};
@@ -25,11 +26,15 @@ const COMMON: &[&str] = &[
 #[must_use]
 pub fn v2(registry: &Registry) -> Value {
     let mut paths = Map::new();
-    let mut definitions: Map<String, Value> =
-        table::definitions().iter().map(|d| (d.name().to_owned(), schema::definition(d, Dialect::V2))).collect();
+    let text = descriptions::expand();
+    let descriptions = Descriptions::of(&text);
+    let mut definitions: Map<String, Value> = table::definitions()
+        .iter()
+        .map(|d| (d.name().to_owned(), schema::definition(d, Dialect::V2, &descriptions)))
+        .collect();
     for row in registry.rows() {
         add_paths(row, Dialect::V2, &mut paths);
-        add_custom(row, Dialect::V2, &mut definitions);
+        add_custom(row, Dialect::V2, &descriptions, &mut definitions);
     }
     add_missing(&mut definitions);
     json!({
@@ -49,13 +54,15 @@ pub fn v3(registry: &Registry, path: &str) -> Option<Value> {
         return None;
     }
     let (mut paths, mut schemas) = (Map::new(), Map::new());
+    let text = descriptions::expand();
+    let descriptions = Descriptions::of(&text);
     let mut names = BTreeSet::new();
     for name in COMMON {
         schema::collect_named(name, &mut names);
     }
     for row in registry.version_rows(group, version) {
         add_paths(row, Dialect::V3, &mut paths);
-        add_custom(row, Dialect::V3, &mut schemas);
+        add_custom(row, Dialect::V3, &descriptions, &mut schemas);
         let own = definition_of(row);
         schema::collect_named(&own, &mut names);
         schema::collect_named(&format!("{own}List"), &mut names);
@@ -64,7 +71,7 @@ pub fn v3(registry: &Registry, path: &str) -> Option<Value> {
         }
     }
     for def in names.iter().filter_map(|n| table::definition(n)) {
-        schemas.insert(def.name().to_owned(), schema::definition(def, Dialect::V3));
+        schemas.insert(def.name().to_owned(), schema::definition(def, Dialect::V3, &descriptions));
     }
     add_missing(&mut schemas);
     Some(json!({
@@ -97,10 +104,11 @@ pub fn v3_hash(registry: &Registry, path: &str) -> Option<String> {
     registry.has_version(group, version).then(|| hash(registry, group, version))
 }
 
-/// Hashes what a document is made of (rows and this program's version), which is far cheaper than making it.
+/// Hashes what a document is made of (rows, descriptions and this program's version), which is far cheaper than making it.
 fn hash(registry: &Registry, group: &str, version: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
+    digest.update(descriptions::fingerprint());
     for row in registry.version_rows(group, version) {
         digest.update(format!("{row:?}"));
     }
@@ -128,7 +136,7 @@ fn add_missing(definitions: &mut Map<String, Value>) {
 }
 
 /// Adds the open definitions of a custom resource and its list.
-fn add_custom(row: &Row, dialect: Dialect, definitions: &mut Map<String, Value>) {
+fn add_custom(row: &Row, dialect: Dialect, descriptions: &Descriptions<'_>, definitions: &mut Map<String, Value>) {
     if row.definition.is_some() {
         return;
     }
@@ -154,7 +162,7 @@ fn add_custom(row: &Row, dialect: Dialect, definitions: &mut Map<String, Value>)
     definitions.insert(own, object);
     for name in ["io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"] {
         if let Some(def) = table::definition(name) {
-            definitions.entry(name).or_insert_with(|| schema::definition(def, dialect));
+            definitions.entry(name).or_insert_with(|| schema::definition(def, dialect, descriptions));
         }
     }
 }

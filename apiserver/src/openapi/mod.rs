@@ -1,10 +1,11 @@
 //! OpenAPI documents: `/openapi/v2` (JSON and protobuf) and `/openapi/v3` (index and one document for each group and version).
 //!
 //! Everything derives from the [`Registry`](crate::registry::Registry) and the schema table of `corvette_api`; the documents
-//! are pure functions of them. They are built when first asked for, kept compressed ([`Cache`]) and dropped when the registry
+//! are pure functions of them; the descriptions come from the dependency `k8s-openapi` (`build.rs`). They are built when first asked for, kept compressed ([`Cache`]) and dropped when the registry
 //! changes.
 
 mod cache;
+mod descriptions;
 mod document;
 mod operations;
 mod parameters;

@@ -6,10 +6,14 @@ use corvette_api::schema::{self, Def, Field, ListType, MapType, Shape, Type};
 use serde_json::{Map, Value, json};
 
 use super::Dialect;
+use super::descriptions::Descriptions;
 
 /// Renders a definition.
-pub(super) fn definition(def: &Def, dialect: Dialect) -> Value {
+pub(super) fn definition(def: &Def, dialect: Dialect, descriptions: &Descriptions<'_>) -> Value {
     let mut out = Map::new();
+    if let Some(text) = descriptions.get(def.name(), "") {
+        out.insert("description".into(), text.into());
+    }
     match def.shape() {
         Shape::Struct | Shape::Object => {
             out.insert("type".into(), "object".into());
@@ -24,7 +28,7 @@ pub(super) fn definition(def: &Def, dialect: Dialect) -> Value {
     }
     if !def.fields().is_empty() {
         let properties: Map<String, Value> =
-            def.fields().iter().map(|f| (f.name().to_owned(), property(f, dialect))).collect();
+            def.fields().iter().map(|f| (f.name().to_owned(), property(def, f, dialect, descriptions))).collect();
         out.insert("properties".into(), properties.into());
         let required: Vec<&str> = def.fields().iter().filter(|f| f.is_required()).map(Field::name).collect();
         if !required.is_empty() {
@@ -79,9 +83,12 @@ fn scalar(out: &mut Map<String, Value>, dialect: Dialect, kind: &str, format: Op
     }
 }
 
-fn property(field: &Field, dialect: Dialect) -> Value {
+fn property(def: &Def, field: &Field, dialect: Dialect, descriptions: &Descriptions<'_>) -> Value {
     let mut out = ty(field.ty(), dialect);
     let mut extensions = Map::new();
+    if let Some(text) = descriptions.get(def.name(), field.name()) {
+        extensions.insert("description".into(), text.into());
+    }
     if let Some(kind) = field.list_type() {
         let name = match kind {
             ListType::Atomic => "atomic",
@@ -162,10 +169,11 @@ fn ty(ty: &Type, dialect: Dialect) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::descriptions;
     use super::*;
 
     fn rendered(name: &str, dialect: Dialect) -> Value {
-        definition(schema::definition(name).expect("known"), dialect)
+        definition(schema::definition(name).expect("known"), dialect, &Descriptions::of(&descriptions::expand()))
     }
 
     #[test]
@@ -179,16 +187,20 @@ mod tests {
         assert_eq!(spec["required"], json!(["containers"]));
         let strategy = &rendered("io.k8s.api.apps.v1.DeploymentSpec", Dialect::V3)["properties"]["strategy"];
         assert_eq!(strategy["allOf"][0]["$ref"], "#/components/schemas/io.k8s.api.apps.v1.DeploymentStrategy");
+        assert!(strategy["description"].as_str().is_some_and(|text| text.contains("replace existing pods")));
     }
 
     #[test]
     fn scalars_differ_between_dialects() {
         let name = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
-        assert_eq!(rendered(name, Dialect::V2), json!({"type": "string", "format": "int-or-string"}));
+        let v2 = rendered(name, Dialect::V2);
         assert_eq!(
-            rendered(name, Dialect::V3),
-            json!({"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"})
+            (&v2["type"], &v2["format"], &v2["oneOf"]),
+            (&json!("string"), &json!("int-or-string"), &Value::Null)
         );
+        let v3 = rendered(name, Dialect::V3);
+        assert_eq!(v3["oneOf"], json!([{"type": "integer"}, {"type": "string"}]));
+        assert_eq!((&v3["type"], &v3["format"]), (&Value::Null, &json!("int-or-string")));
     }
 
     #[test]
