@@ -53,7 +53,9 @@ pub enum Error {
 pub fn init(options: &Options) -> Result<(), Error> {
     let directives = std::env::var("RUST_LOG").unwrap_or_else(|_| options.filter.clone());
     let filter = EnvFilter::try_new(&directives).map_err(|source| Error::Filter { filter: directives, source })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where a line cannot be written, on a full disk for one, the library would complain with a macro that panics.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let installed = match options.format {
         Format::Json => builder.json().try_init(),
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init(),
