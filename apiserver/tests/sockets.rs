@@ -11,6 +11,7 @@ use corvette_component::{
     pki::{Bundle, Ca, Request, Usage},
     tls,
 };
+use futures::StreamExt as _;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -132,6 +133,37 @@ async fn http_1_serves_too_and_large_bodies_are_refused() {
     let huge = config_map("b", &"x".repeat(4 * 1024 * 1024)).to_string();
     let refused = sender.send_request(request(huge)).await.unwrap();
     assert_eq!(refused.status(), 413);
+}
+
+#[tokio::test]
+async fn a_watch_goes_through_a_websocket_with_one_event_in_each_frame() {
+    let listening = listen().await;
+    let admin = issue(&listening.ca, "admin", &["system:masters"], Usage::Client);
+    let open = async |query: &str| {
+        let stream = listening.connect(Some(admin.clone()), b"http/1.1").await;
+        let url = format!("wss://localhost{CONFIG_MAPS}?watch=true{query}");
+        let (socket, response) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        socket
+    };
+    for name in ["a", "b"] {
+        listening.server.post(CONFIG_MAPS, &config_map(name, "1")).await.expect(201);
+    }
+    let mut socket = open("").await;
+    listening.server.post(CONFIG_MAPS, &config_map("c", "1")).await.expect(201);
+    for name in ["a", "b", "c"] {
+        let message = socket.next().await.unwrap().unwrap();
+        let event: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+        assert!(message.is_text());
+        assert_eq!((&event["type"], &event["object"]["metadata"]["name"]), (&"ADDED".into(), &name.into()));
+    }
+    // At its end the server says goodbye.
+    let mut socket = open("&timeoutSeconds=1&resourceVersion=0").await;
+    let mut last = socket.next().await.unwrap().unwrap();
+    while last.is_text() {
+        last = socket.next().await.unwrap().unwrap();
+    }
+    assert!(last.is_close(), "{last:?}");
 }
 
 #[tokio::test]

@@ -2,16 +2,18 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use corvette_api::field::{Errors, Path};
 use corvette_api::gvk::GroupKind;
 use corvette_api::status::{self, Status};
-use corvette_component::http::websocket::{self, Socket, tungstenite::Message};
-use futures::{SinkExt as _, StreamExt as _};
+use corvette_component::http::websocket::{self, tungstenite::Message};
+use futures::{StreamExt as _, future, stream};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::{Scope, exec, pods};
 use crate::body::{self, Body};
+use crate::endpoints::socket;
 use crate::filters::query::Query;
 
 /// Subprotocols of logs: bytes as they are, and as base64 text.
@@ -115,47 +117,13 @@ async fn refusal(response: Response<Body>, pod: &str) -> Status {
 
 /// Accepts a WebSocket and sends the log through it.
 fn over_websocket(scope: &Scope, mut request: Request<Body>, log: Body) -> Result<Response<Body>, Status> {
-    let accepted = websocket::accept(&mut request, &PROTOCOLS).map_err(|refusal| {
-        let mut status = status::bad_request(refusal.to_string());
-        status.code = refusal.status().as_u16();
-        status
-    })?;
+    let accepted = socket::accept(&mut request, &PROTOCOLS)?;
     let base64 = accepted.protocol == "base64.binary.k8s.io";
-    let (response, socket) = accepted.open();
-    scope.app.tasks().spawn_until_cancelled("log over WebSocket", async move {
-        match socket.await {
-            Ok(socket) => send(socket, log, base64).await,
-            Err(error) => tracing::debug!(%error, "log over WebSocket"),
-        }
-    });
-    Ok(response.map(|()| body::empty()))
-}
-
-/// Sends chunks as messages until the log ends or the client leaves.
-async fn send(socket: Socket, mut log: Body, base64: bool) {
-    let (mut sink, mut source) = socket.split();
-    let message =
-        |data: bytes::Bytes| if base64 { Message::text(STANDARD.encode(data)) } else { Message::Binary(data) };
-    let sending = async {
-        // As upstream: an empty message tells the client that the connection stands.
-        sink.send(message(bytes::Bytes::new())).await?;
-        while let Some(frame) = log.frame().await {
-            if let Ok(data) = frame?.into_data() {
-                sink.send(message(data)).await?;
-            }
-        }
-        sink.send(Message::Close(None)).await?;
-        Ok::<(), body::BoxError>(())
-    };
-    // Reading answers pings and notices that the client has left.
-    let reading = async { while let Some(Ok(_)) = source.next().await {} };
-    let outcome = tokio::select! {
-        outcome = sending => outcome,
-        () = reading => Ok(()),
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(error, "log over WebSocket");
-    }
+    let message = move |data: Bytes| if base64 { Message::text(STANDARD.encode(data)) } else { Message::Binary(data) };
+    // As upstream: an empty message tells the client that the connection stands.
+    let hello = stream::once(future::ready(Ok(Bytes::new())));
+    let messages = hello.chain(log.into_data_stream()).map(move |chunk| chunk.map(message));
+    Ok(socket::answer(&scope.app, "log over WebSocket", accepted, messages))
 }
 
 #[cfg(test)]

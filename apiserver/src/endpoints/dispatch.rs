@@ -7,6 +7,7 @@ use corvette_api::{
     protobuf,
     status::{self, Status},
 };
+use corvette_component::http::websocket;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
@@ -19,7 +20,7 @@ use super::{
     negotiate::{self, Messages, Views},
     patch,
     reply::{self, Reply},
-    reviews, subresources, update, watch,
+    reviews, socket, subresources, update, watch,
 };
 use crate::{
     App, UserInfo,
@@ -36,7 +37,7 @@ pub async fn dispatch(
     app: Arc<App>,
     info: RequestInfo,
     user: Arc<UserInfo>,
-    request: Request<Body>,
+    mut request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
     let registry = app.registry.snapshot();
     let found = registry.find(&info.group, &info.version, &info.resource).cloned();
@@ -57,16 +58,16 @@ pub async fn dispatch(
     if !is_served(&row, subresource.as_ref(), &info) {
         return Err(status::method_not_allowed());
     }
+    let is_watch = info.verb == request_info::Verb::Watch;
+    let handshake = is_watch && websocket::is_handshake(request.headers());
+    let accepted = handshake.then(|| socket::accept(&mut request, &[""])).transpose()?;
     let (parts, body) = request.into_parts();
     let views = views(&info, &row, subresource.as_ref());
     let accept = negotiate::negotiate_with(&parts.headers, views, messages(&row, subresource.as_ref(), views))?;
     let headers = parts.headers;
     let call = Call { app, row, subresource, info, user, headers, accept, warnings: parking_lot::Mutex::default() };
-    if call.info.verb == request_info::Verb::Watch {
-        let Reply::Finished(response) = watch::watch(call).await? else {
-            return Err(status::internal("a watch answers with a stream"));
-        };
-        return Ok(response);
+    if is_watch {
+        return watch::watch(call, accepted).await;
     }
     let body = codec::read(body).await?;
     let reply = boxed(&call, body).await.map_err(|failed| log_internal(&call, failed))?;

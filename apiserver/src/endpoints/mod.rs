@@ -21,6 +21,7 @@ pub mod pieces;
 pub mod reply;
 pub mod reviews;
 pub mod selection;
+pub mod socket;
 pub mod subresources;
 pub mod update;
 pub mod watch;

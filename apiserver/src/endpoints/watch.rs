@@ -1,5 +1,6 @@
 //! GET of a collection or object as a stream of changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -9,8 +10,9 @@ use corvette_api::{
     protobuf,
     status::{self, Status},
 };
+use corvette_component::http::websocket::{Accepted, tungstenite::Message};
 use futures::{Stream, StreamExt};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use rand::RngExt;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -19,11 +21,12 @@ use super::{
     call::Call,
     codec,
     negotiate::{Media, View},
-    reply::{self, Reply},
+    reply,
     selection::Selection,
+    socket,
 };
 use crate::{
-    body::{self, BoxError},
+    body::{self, Body, BoxError},
     cacher::{self, Start, Watch, WatchEvent, WatchOptions},
     filters::query::Query,
     metrics,
@@ -78,11 +81,11 @@ fn check(version: &str, matching: &str, initial: Option<bool>) -> Result<(), Sta
     Err(status::invalid(&GroupKind::new("meta.k8s.io", "ListOptions"), "", &errors))
 }
 
-/// Serves a watch.
+/// Serves a watch, through a WebSocket when the client asked for one.
 ///
 /// # Errors
 /// The status the client sees when the watch cannot start.
-pub async fn watch(call: Call) -> Result<Reply, Status> {
+pub async fn watch(call: Call, socket: Option<Accepted>) -> Result<Response<Body>, Status> {
     let filter = Selection::parse(&call.info.query, &call.row)?.into_filter(call.namespace(), &call.info.name);
     let (start, at) = start(&call.info.query)?;
     call.app.reader.wait(at).await?;
@@ -94,16 +97,31 @@ pub async fn watch(call: Call) -> Result<Reply, Status> {
         include: codec::include_object(&call.info.query)?,
         headers: Headers::Shown,
         ended: false,
+        one_by_one: socket.is_some(),
         _registered: Registered::new(&call),
         events: cache.watch(filter, options),
         call,
     };
+    let media = running.call.accept.media;
+    if let Some(accepted) = socket {
+        let app = Arc::clone(&running.call.app);
+        let messages = running.into_stream().map(move |event| event.map(|event| message(media, event)));
+        return Ok(socket::answer(&app, "watch over WebSocket", accepted, messages));
+    }
     let mut response = reply::encoded(StatusCode::OK, Media::Json, Bytes::new());
-    if running.call.accept.media == Media::Protobuf {
+    if media == Media::Protobuf {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF_STREAM));
     }
     *response.body_mut() = body::stream(running.into_stream());
-    Ok(Reply::Finished(response))
+    Ok(response)
+}
+
+/// Makes a message of an event: the text, or the protobuf message without its length, which the frame tells.
+fn message(media: Media, event: Bytes) -> Message {
+    match media {
+        Media::Protobuf => Message::Binary(event.slice(event.len().min(4)..)),
+        Media::Json | Media::Yaml => Message::text(String::from_utf8_lossy(&event).into_owned()),
+    }
 }
 
 fn timeout(query: &Query) -> Result<Duration, Status> {
@@ -145,6 +163,8 @@ struct Running {
     /// Whether the next table names its columns.
     headers: Headers,
     ended: bool,
+    /// Whether each event is sent apart, for a client that tells them apart by frames.
+    one_by_one: bool,
     _registered: Registered,
 }
 
@@ -168,7 +188,7 @@ impl Running {
             () = token.cancelled() => return None,
         };
         let bytes = self.line(first);
-        if self.ended {
+        if self.ended || self.one_by_one {
             return Some(bytes);
         }
         Some(self.with_more(bytes))
