@@ -97,6 +97,17 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
         .any(|coding| coding.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("gzip")))
 }
 
+/// Tells whether the client has the document of this entity tag (quotes included), so that 304 is enough.
+pub fn is_unchanged(headers: &HeaderMap, etag: &str) -> bool {
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
 /// Compresses bytes at upstream's level (1).
 pub fn gzip(bytes: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
@@ -336,6 +347,16 @@ mod tests {
         assert!(!accepts_gzip(&headers));
         headers.insert(header::ACCEPT_ENCODING, "br;q=1.0, gzip;q=0.8".parse().unwrap());
         assert!(accepts_gzip(&headers));
+    }
+
+    #[test]
+    fn a_known_entity_tag_is_found_among_several() {
+        let mut headers = HeaderMap::new();
+        assert!(!is_unchanged(&headers, "\"a\""));
+        headers.insert(header::IF_NONE_MATCH, "\"b\", W/\"a\"".parse().unwrap());
+        assert!(is_unchanged(&headers, "\"a\"") && !is_unchanged(&headers, "\"c\""));
+        headers.insert(header::IF_NONE_MATCH, "*".parse().unwrap());
+        assert!(is_unchanged(&headers, "\"c\""));
     }
 
     #[tokio::test]

@@ -73,7 +73,7 @@ pub async fn serve(app: &App, path: &str, request: &Parts) -> Result<Option<Resp
     let Some(document) = app.documents.get(&registry, key, || render(app, &registry, &parts, format)) else {
         return Ok(None);
     };
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == document.etag.as_bytes()) {
+    if codec::is_unchanged(headers, &document.etag) {
         return Ok(Some(unchanged(&document.etag)));
     }
     let mut response = match media {

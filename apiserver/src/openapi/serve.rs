@@ -94,7 +94,7 @@ fn set(response: &mut Response<Body>, name: header::HeaderName, value: &str) {
 }
 
 fn reply(rendered: &Rendered, content_type: &str, headers: &HeaderMap, forever: bool) -> Response<Body> {
-    let unchanged = headers.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == rendered.etag.as_bytes());
+    let unchanged = codec::is_unchanged(headers, &rendered.etag);
     let packed = codec::accepts_gzip(headers);
     let mut response = if unchanged {
         status(StatusCode::NOT_MODIFIED)
@@ -110,6 +110,13 @@ fn reply(rendered: &Rendered, content_type: &str, headers: &HeaderMap, forever: 
     set(&mut response, header::ETAG, &rendered.etag);
     set(&mut response, header::VARY, "Accept, Accept-Encoding");
     set(&mut response, header::CACHE_CONTROL, if forever { FOREVER } else { REVALIDATE });
+    if forever {
+        // Caches that do not know the word "immutable" go by the date; a year is the most they take.
+        let year = jiff::Timestamp::now().saturating_add(jiff::SignedDuration::from_hours(365 * 24));
+        let date =
+            year.ok().and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
+        set(&mut response, header::EXPIRES, &date.unwrap_or_default());
+    }
     response
 }
 
@@ -142,6 +149,7 @@ mod tests {
             (response.status(), response.headers()[header::CACHE_CONTROL].to_str().expect("text")),
             (StatusCode::OK, FOREVER)
         );
+        assert!(response.headers()[header::EXPIRES].to_str().expect("text").ends_with(" GMT"));
         let response = get("/openapi/v3/apis/apps/v1?hash=x", None).await.expect("served");
         assert_eq!(response.status(), StatusCode::MOVED_PERMANENTLY);
         assert_eq!(response.headers()[header::LOCATION], url.as_str());
