@@ -154,6 +154,11 @@ pub fn failure(error: &Error) -> Status {
         Error::Timeout { .. } => status::timeout("the store did not answer in time", RETRY_AFTER),
         Error::TooLarge { .. } => status::request_entity_too_large(error),
         Error::Corrupt { .. } => status::internal(error),
+        // As upstream words etcd's quota: no reason, and nothing that makes clients try again at once.
+        Error::Full { .. } => {
+            tracing::warn!(%error, "store call failed");
+            Status::new(500, status::Reason::Unknown, format!("{error}; nothing was stored"))
+        }
         _ => {
             tracing::warn!(%error, "store call failed");
             status::service_unavailable(error.to_string()).with_retry_after(RETRY_AFTER)

@@ -47,5 +47,9 @@ fn one_line(error: &anyhow::Error) -> String {
         }
         line.push_str(&cause.replace('\n', " "));
     }
+    let full = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::StorageFull;
+    if error.chain().filter_map(|cause| cause.downcast_ref()).any(full) {
+        line.push_str(": free some space on that disk and start again");
+    }
     line
 }

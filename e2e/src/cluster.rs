@@ -34,12 +34,20 @@ impl Cluster {
     /// # Errors
     /// When it does not become ready, with what it said.
     pub fn start(backend: Backend) -> Result<Self> {
+        Self::start_in(backend, &std::env::temp_dir())
+    }
+
+    /// As [`Cluster::start`], with everything it keeps in a new directory below `parent`.
+    ///
+    /// # Errors
+    /// When it does not become ready, with what it said.
+    pub fn start_in(backend: Backend, parent: &Path) -> Result<Self> {
         let machine = Machine::new()?;
         let etcd = match backend {
             Backend::Embedded => None,
             Backend::Etcd => Some(Etcd::start(&machine)?),
         };
-        let mut cluster = Self { machine, etcd, data: tempfile::tempdir()?, process: None };
+        let mut cluster = Self { machine, etcd, data: tempfile::tempdir_in(parent)?, process: None };
         cluster.up()?;
         Ok(cluster)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use corvette_api::{
     protobuf,
-    status::{self, Status},
+    status::{self, Reason, Status},
 };
 use corvette_component::http::websocket;
 use futures::future::BoxFuture;
@@ -75,7 +75,7 @@ pub async fn dispatch(
 }
 
 fn log_internal(call: &Call, failed: Status) -> Status {
-    if failed.code == 500 {
+    if failed.reason == Reason::InternalError {
         tracing::error!(path = %call.info.path, error = %failed.message, "request failed");
     }
     failed
