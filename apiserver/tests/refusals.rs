@@ -1,5 +1,4 @@
 //! What a request that cannot be served is told: code and message, compared with upstream's own server.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod common;
 
