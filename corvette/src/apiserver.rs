@@ -44,7 +44,7 @@ impl Storage {
         match self {
             Self::Etcd(options) => {
                 let etcd = Etcd::connect(options.clone(), tasks).await;
-                Ok(Arc::new(etcd.with_context(|| self.to_string())?))
+                Ok(Arc::new(etcd.with_context(|| format!("{self}{}", certificates(options)))?))
             }
             Self::Embedded(path) => {
                 if let Some(dir) = path.parent() {
@@ -63,6 +63,15 @@ impl std::fmt::Display for Storage {
             Self::Embedded(path) => write!(f, "{}", path.display()),
             Self::Etcd(options) => write!(f, "etcd at {}", options.endpoints.join(",")),
         }
+    }
+}
+
+/// Which certificates were used, because a server that refuses them seldom says so.
+fn certificates(options: &etcd::Options) -> &'static str {
+    match &options.tls {
+        None => "",
+        Some(tls) if tls.client.is_some() => " (with --etcd-cafile and --etcd-certfile)",
+        Some(_) => " (with --etcd-cafile, and no --etcd-certfile for a server that asks for a certificate)",
     }
 }
 

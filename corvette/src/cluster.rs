@@ -39,7 +39,7 @@ impl Cluster {
         let instance = Instance::of(layout)?;
         let address = SocketAddr::new(flags.bind_address, flags.secure_port);
         let listener = apiserver::listen(address).await?;
-        let storage = flags.storage(layout);
+        let storage = flags.storage(layout)?;
         let store = storage.open(tasks).await?;
         progress.done("store", &storage.to_string());
 
@@ -90,8 +90,8 @@ impl Cluster {
 }
 
 impl Flags {
-    fn storage(&self, layout: &Layout) -> Storage {
-        self.etcd.options().map_or_else(|| Storage::Embedded(layout.database()), Storage::Etcd)
+    fn storage(&self, layout: &Layout) -> Result<Storage> {
+        Ok(self.etcd.options()?.map_or_else(|| Storage::Embedded(layout.database()), Storage::Etcd))
     }
 }
 

@@ -62,8 +62,8 @@ impl Cluster {
             .args(["--node-name", "node-1", "--node-ip", Machine::ADDRESS, "--write-kubeconfig"])
             .arg(self.kubeconfig());
         command.arg("--image").arg(sample_image());
-        if self.etcd.is_some() {
-            command.args(["--etcd-servers", Etcd::ENDPOINT]);
+        if let Some(etcd) = &self.etcd {
+            command.args(etcd.flags());
         }
         self.process = Some(Process::start(&mut command, &self.data.path().join("up.log"))?);
         Ok(())

@@ -22,7 +22,7 @@ const TAKE_OVER: Duration = Duration::from_secs(90);
 /// The machine and the files of its components. The processes are killed before it is dropped, and it removes what they made.
 struct Parts {
     machine: Machine,
-    _etcd: Etcd,
+    etcd: Etcd,
     dir: tempfile::TempDir,
 }
 
@@ -31,7 +31,7 @@ impl Parts {
     fn new() -> Self {
         let machine = Machine::new().unwrap();
         let etcd = Etcd::start(&machine).unwrap();
-        let parts = Self { machine, _etcd: etcd, dir: tempfile::tempdir().unwrap() };
+        let parts = Self { machine, etcd, dir: tempfile::tempdir().unwrap() };
         let endpoint = format!("{}:{}", Machine::ADDRESS, API[1]);
         let flags = ["--control-plane-endpoint", &endpoint, "--node-name", "node-1", "--node-ip", Machine::ADDRESS];
         let mut certs = parts.machine.command(program("corvette"));
@@ -57,7 +57,6 @@ impl Parts {
     fn api_server(&self, port: u16) -> Process {
         let pki = |name: &str| self.file(&format!("pki/{name}"));
         let flags = [
-            ["--etcd-servers", Etcd::ENDPOINT],
             ["--secure-port", &port.to_string()],
             ["--advertise-address", Machine::ADDRESS],
             ["--tls-cert-file", &pki("apiserver.crt")],
@@ -68,7 +67,9 @@ impl Parts {
             ["--kubelet-certificate-authority", &pki("kubernetes-ca.crt")],
             ["--service-account-signing-key-file", &pki("sa.key")],
         ];
-        self.start("apiserver", &format!("apiserver-{port}.log"), &flags.concat())
+        let etcd = self.etcd.flags();
+        let etcd: Vec<&str> = etcd.iter().map(String::as_str).collect();
+        self.start("apiserver", &format!("apiserver-{port}.log"), &[flags.concat(), etcd].concat())
     }
 
     /// Starts a scheduler or a controller manager that follows the API server at `api`.

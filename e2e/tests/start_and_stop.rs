@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use corvette_e2e::{Backend, Cluster, Machine, program, run};
+use corvette_component::pki::Ca;
+use corvette_e2e::{Backend, Cluster, Etcd, Machine, program, run};
 
 /// Runs its words where the file called containerd is no program.
 const HIDE_CONTAINERD: &str = r#"mount --bind /dev/null "$(command -v containerd)" && exec "$@""#;
@@ -69,6 +70,29 @@ fn a_directory_that_is_no_clusters_is_left_alone() {
         assert!(theirs.is_dir(), "{command}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{command} makes nothing");
     }
+}
+
+#[test]
+fn certificates_that_etcd_or_we_refuse_are_named() {
+    let machine = Machine::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let etcd = Etcd::start(&machine).unwrap();
+    Ca::load_or_create(dir.path(), "other").unwrap();
+    let other = dir.path().join("other.crt");
+    let refused = |flags: &[&str]| {
+        let flags: Vec<&str> = ["--etcd-servers", Etcd::ENDPOINT].into_iter().chain(flags.iter().copied()).collect();
+        let said = refused(&machine, &dir.path().join("data"), &[], &flags);
+        assert!(said.contains(Etcd::ENDPOINT), "{said}");
+        said
+    };
+
+    let said = refused(&["--etcd-cafile", other.to_str().unwrap()]);
+    assert!(said.contains("UnknownIssuer") && said.contains("--etcd-cafile"), "{said}");
+    let said = refused(&["--etcd-cafile", etcd.ca().to_str().unwrap()]);
+    // The server closes the connection without a word.
+    assert!(said.contains("no --etcd-certfile") && said.contains("connecting"), "{said}");
+    let said = refused(&[]);
+    assert!(said.contains("needs --etcd-cafile"), "{said}");
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub struct Flags {
 
 impl Flags {
     fn storage(&self) -> Result<Storage> {
-        let Some(mut options) = self.etcd.options() else {
+        let Some(mut options) = self.etcd.options()? else {
             bail!("--etcd-servers is missing: an API server alone keeps its data in etcd");
         };
         options.compaction_interval = self.etcd_compaction_interval;

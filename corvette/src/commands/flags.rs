@@ -1,7 +1,7 @@
 //! Flags that several commands have, with upstream's names and defaults.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -19,14 +19,45 @@ use crate::secure_port::Options;
 pub struct EtcdFlags {
     /// Etcd servers to keep the data in, comma-separated.
     #[arg(long, value_delimiter = ',', value_name = "URLS")]
-    pub etcd_servers: Vec<String>,
+    etcd_servers: Vec<String>,
+    /// Certificate of the authority that signed those of the etcd servers; needed for `https`.
+    #[arg(long, requires = "etcd_servers", value_name = "FILE")]
+    etcd_cafile: Option<PathBuf>,
+    /// Certificate to show to etcd.
+    #[arg(long, requires_all = ["etcd_cafile", "etcd_keyfile"], value_name = "FILE")]
+    etcd_certfile: Option<PathBuf>,
+    /// Key of that certificate.
+    #[arg(long, requires = "etcd_certfile", value_name = "FILE")]
+    etcd_keyfile: Option<PathBuf>,
 }
 
 impl EtcdFlags {
     /// How to reach etcd, when servers are named.
-    pub fn options(&self) -> Option<etcd::Options> {
-        (!self.etcd_servers.is_empty()).then(|| etcd::Options::new(self.etcd_servers.clone()))
+    ///
+    /// # Errors
+    /// Files that cannot be read, and servers on `https` without an authority.
+    pub fn options(&self) -> Result<Option<etcd::Options>> {
+        let Some(first) = self.etcd_servers.first() else { return Ok(None) };
+        let mut options = etcd::Options::new(self.etcd_servers.clone());
+        match &self.etcd_cafile {
+            Some(ca) => options.tls = Some(etcd::Tls { ca: read("--etcd-cafile", ca)?, client: self.client()? }),
+            None if self.etcd_servers.iter().any(|url| url.starts_with("https:")) => {
+                bail!("etcd at {first} needs --etcd-cafile, the certificate of the authority that signed the server's");
+            }
+            None => {}
+        }
+        Ok(Some(options))
     }
+
+    /// What is shown to etcd: certificate and key.
+    fn client(&self) -> Result<Option<(String, String)>> {
+        let (Some(certificate), Some(key)) = (&self.etcd_certfile, &self.etcd_keyfile) else { return Ok(None) };
+        Ok(Some((read("--etcd-certfile", certificate)?, read("--etcd-keyfile", key)?)))
+    }
+}
+
+fn read(flag: &str, file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("{flag}: cannot read {}", file.display()))
 }
 
 /// The certificate a component serves with.

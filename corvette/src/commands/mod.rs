@@ -28,7 +28,7 @@ pub struct Corvette {
 #[derive(Subcommand)]
 enum Command {
     /// Run a whole cluster on this machine (the default).
-    Up(up::Flags),
+    Up(Box<up::Flags>),
     /// Stop the cluster and remove its pods, mounts, namespaces, interfaces and rules; its data stay.
     Down(DataDir),
     /// Stop the cluster and remove everything, data too.
@@ -66,8 +66,8 @@ pub fn run(corvette: Corvette) -> Result<()> {
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("asynchronous runtime")?;
     runtime.block_on(async {
-        match corvette.command.unwrap_or_else(|| Command::Up(up::Flags::defaults())) {
-            Command::Up(flags) => up::run(flags).await,
+        match corvette.command.unwrap_or_else(|| Command::Up(Box::new(up::Flags::defaults()))) {
+            Command::Up(flags) => up::run(*flags).await,
             Command::Down(dir) => down::run(&dir.data_dir, down::Keep::Data).await,
             Command::Reset(dir) => down::run(&dir.data_dir, down::Keep::Nothing).await,
             Command::Image(command) => image::run(command).await,

@@ -1,3 +1,5 @@
+use std::error::Error as _;
+
 use tonic::Code;
 
 use crate::Error;
@@ -19,6 +21,10 @@ pub(super) enum Meaning {
 
 pub(super) fn meaning(error: &etcd_client::Error) -> Meaning {
     match error {
+        // Not the server's word: the connection broke, or was refused after its handshake.
+        etcd_client::Error::GRpcStatus(status) if status.code() == Code::Cancelled && status.source().is_some() => {
+            Meaning::Other
+        }
         etcd_client::Error::GRpcStatus(status) => of_status(status.code(), status.message()),
         _ => Meaning::Other,
     }
@@ -47,8 +53,24 @@ pub(super) fn error(error: etcd_client::Error, operation: &'static str, place: &
     match meaning(&error) {
         Meaning::Timeout => Error::Timeout { operation },
         Meaning::Full => Error::Full { place: place.to_owned() },
-        _ => Error::unavailable(format!("etcd at {place}, {operation}"), error),
+        _ => Error::unavailable(format!("etcd at {place}, {operation}"), Reason(reason(&error))),
     }
+}
+
+/// What is behind a failed call.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Reason(String);
+
+/// Says why a call failed. When there is no connection, only the last in a chain of causes says more than "transport error":
+/// a refused connection, a certificate that is not trusted.
+fn reason(error: &etcd_client::Error) -> String {
+    let etcd_client::Error::GRpcStatus(status) = error else { return error.to_string() };
+    let mut last: Option<&dyn std::error::Error> = None;
+    while let Some(next) = last.map_or_else(|| status.source(), |cause| cause.source()) {
+        last = Some(next);
+    }
+    last.map_or_else(|| status.message().to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]
