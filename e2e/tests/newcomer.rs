@@ -56,9 +56,7 @@ fn apply_and_look(cluster: &Cluster) {
     assert_eq!(said, "change-me\n<h1>Hello from Corvette</h1>\n");
     let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
     let token = cluster.kubectl_words(&["exec", &pod, "--", "cat", token], None).success();
-    let review = format!(
-        "{{apiVersion: authentication.k8s.io/v1, kind: TokenReview, metadata: {{name: r}}, spec: {{token: {token}}}}}"
-    );
+    let review = format!("apiVersion: authentication.k8s.io/v1\nkind: TokenReview\nspec: {{token: {token}}}\n");
     let who = ["create", "-f", "-", "-o", "jsonpath={.status.user.username}"];
     let who = cluster.kubectl_words(&who, Some(&review)).success();
     assert_eq!(who, "system:serviceaccount:default:default");

@@ -213,21 +213,28 @@ async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
         let response = reply::write_bytes(&call.headers, Media::Protobuf, StatusCode::OK, bytes).await;
         return Ok(Reply::Finished(response));
     }
-    let mut objects: Vec<Value> =
-        page.items.iter().map(|item| codec::parse_stored(&item.json)).collect::<Result<_, _>>()?;
-    let answer = match call.accept.view {
+    let objects = page.items.iter().map(|item| codec::parse_stored(&item.json)).collect::<Result<_, _>>()?;
+    let answer = viewed(call, page.metadata, objects)?;
+    Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await))
+}
+
+/// Stored objects as the request wants to see them.
+///
+/// # Errors
+/// For a query that does not say what a table's rows are to hold.
+pub fn viewed(call: &Call, metadata: Value, mut objects: Vec<Value>) -> Result<Value, Status> {
+    Ok(match call.accept.view {
         View::Table(version) => {
             let include = codec::include_object(&call.info.query)?;
             let options = Options { version, include, now: call.app.clock.now() };
-            tables::table(&*call.row.strategy, &objects, page.metadata, Headers::Shown, options)
+            tables::table(&*call.row.strategy, &objects, metadata, Headers::Shown, options)
         }
-        View::Metadata(version) => tables::partial_list(&objects, page.metadata, version),
+        View::Metadata(version) => tables::partial_list(&objects, metadata, version),
         View::Object => {
             objects.iter_mut().for_each(|object| call.row.from_storage(object));
-            list_of(call, page.metadata, objects)
+            list_of(call, metadata, objects)
         }
-    };
-    Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, pretty, StatusCode::OK, answer).await))
+    })
 }
 
 /// Says as what a list is written out of the items' bytes; `None` when they must be parsed.

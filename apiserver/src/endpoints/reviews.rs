@@ -208,7 +208,7 @@ async fn component_status(call: &Call) -> Result<Reply, Status> {
     let item = json!({"kind": "ComponentStatus", "apiVersion": "v1", "metadata": {"name": "etcd-0"}, "conditions": [condition]});
     call.warn("v1 ComponentStatus is deprecated in v1.19+");
     match call.info.verb {
-        Verb::List => Ok(Reply::ok(list::list_of(call, json!({}), vec![item]))),
+        Verb::List => Ok(Reply::ok(list::viewed(call, json!({}), vec![item])?)),
         _ if call.info.name == "etcd-0" => Ok(Reply::ok(item)),
         _ => Err(call.not_found()),
     }

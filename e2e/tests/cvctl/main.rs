@@ -1,87 +1,15 @@
 //! `cvctl` beside the real `kubectl` on the same cluster: same output, same errors, same exit codes, and both can apply one object.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod reads;
+mod terminal;
+mod writes;
+
 use std::time::Duration;
 
 use corvette_e2e::{Backend, Cluster, Output};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/samples/web.yaml");
-
-/// Command lines that read; `POD` is the name of a pod.
-const READS: &[&str] = &[
-    "get pods",
-    "get pods -o wide",
-    "get all",
-    "get nodes",
-    "get deploy,rs",
-    "get svc,cm web",
-    "get pod POD nope",
-    "get pods nope",
-    "get pods -A --no-headers",
-    "get pods -l app=web -o name",
-    "get pods --show-labels -L app,tier",
-    "get pods --sort-by=.metadata.name",
-    "get pods -n nowhere",
-    "get pods --field-selector status.phase=Running -o name",
-    "get deploy web -o json",
-    "get svc web -o yaml",
-    "get pods -o jsonpath={.items[*].metadata.name}",
-    "get pods -o custom-columns=NAME:.metadata.name,NONE:.spec.nope",
-    "get cm nope --ignore-not-found",
-    "get foo",
-    "get pods x -A",
-    "get pods web/x",
-    "get pods -o jsonpath=",
-    "get pods --field-selector foo=bar",
-    "api-resources",
-    "api-resources -o name",
-    "describe deploy web",
-    "describe rs",
-    "describe pod POD",
-    "describe pods",
-    "describe pod web",
-    "describe pod nope",
-    "describe node node-1",
-    "describe svc web",
-    "describe cm web",
-    "describe secret web",
-    "describe ns default",
-    "describe sa default",
-    "describe endpointslice",
-    "describe foo",
-    "rollout history deploy web",
-    "rollout history deploy web --revision=1",
-    "rollout history deploy web --revision=9",
-    "rollout history cm/web",
-    "rollout status deploy web",
-    "rollout status deploy nope",
-    "rollout status",
-    "rollout restart cm/web",
-    "rollout undo deploy/web --to-revision=9",
-    "rollout bogus",
-    "logs POD --tail=1",
-    "logs nope",
-    "logs POD -c nope",
-    "exec POD -- cat /www/index.html",
-    "exec POD -- false",
-    "exec POD ls",
-    "exec nope -- ls",
-    "scale deploy nope --replicas=1",
-    "scale deploy web --replicas=3 --current-replicas=9",
-    "delete",
-    "delete pod",
-    "delete pod nope",
-    "delete pod,svc nope",
-    "delete deploy web --dry-run=server",
-    "delete cm --all --dry-run=client",
-    "config current-context",
-    "config get-contexts",
-    "config use-context nope",
-    "config view",
-    "get pods --context=nope",
-    "get pods --kubeconfig=/nope",
-    "get pods --server=https://127.0.0.1:1",
-];
 
 #[test]
 fn cvctl_speaks_as_kubectl() {
@@ -90,9 +18,11 @@ fn cvctl_speaks_as_kubectl() {
     cluster.cvctl(&["rollout", "status", "deployment/web", "--timeout=90s"], None).success();
     let pod = cluster.cvctl(&["get", "pods", "-l", "app=web", "-o", "jsonpath={.items[0].metadata.name}"], None);
     let pod = pod.success();
-    for line in READS {
+    for line in reads::LINES.iter().copied().flatten() {
         same(&cluster, &line.replace("POD", &pod));
     }
+    terminal::are_told_from_pipes(&cluster, &pod);
+    writes::say_the_same(&cluster);
     rollouts(&cluster);
     cluster.cvctl(&["delete", "-f", SAMPLES, "--timeout=90s"], None).success();
 }
@@ -143,6 +73,7 @@ fn rollouts(cluster: &Cluster) {
 /// Runs both. Ages and probes' log lines change between the two runs, so it is tried again a few times.
 #[track_caller]
 fn same(cluster: &Cluster, line: &str) {
+    let line = &line.replace("SAMPLES", SAMPLES);
     let words: Vec<&str> = line.split(' ').collect();
     corvette_e2e::eventually(line, Duration::from_secs(20), || {
         let (theirs, ours) = (told(cluster.kubectl_words(&words, None)), told(cluster.cvctl(&words, None)));
