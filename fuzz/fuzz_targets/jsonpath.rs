@@ -4,9 +4,17 @@
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
-#[path = "../../ctl/src/output/jsonpath.rs"]
+#[path = "../../ctl/src/output/go.rs"]
 #[allow(dead_code)]
+mod go;
+#[path = "../../ctl/src/output/jsonpath/mod.rs"]
+#[allow(dead_code, unused_imports)]
 mod jsonpath;
+
+/// Where the printer's own module looks for its neighbour.
+mod output {
+    pub(crate) use super::go;
+}
 
 fuzz_target!(|text: &str| {
     let list = json!({"kind": "List", "items": [
