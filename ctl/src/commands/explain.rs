@@ -191,25 +191,32 @@ fn values(schema: &Value) -> impl Iterator<Item = String> {
     })
 }
 
-/// Breaks lines between words, and indents them.
+/// Breaks lines between words, and indents them; blanks between words stay as they are, empty lines are indented too.
 fn wrapped(text: &str, width: usize, indent: usize) -> String {
-    let mut lines = Vec::new();
-    for paragraph in text.trim_end_matches('\n').split('\n') {
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
     let space = " ".repeat(indent);
-    let lines = lines.into_iter().map(|line| if line.is_empty() { line } else { format!("{space}{line}") });
-    lines.collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = text.split('\n').flat_map(|line| broken(line, width)).collect();
+    lines.iter().map(|line| format!("{space}{line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The lines one is broken into. A word longer than any line has one of its own.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line, mut used, mut rest) = (Vec::new(), String::new(), 0, text);
+    while !rest.is_empty() {
+        let (blanks, from_word) = rest.split_at(rest.len() - rest.trim_start().len());
+        let (word, after) = from_word.split_at(from_word.find(char::is_whitespace).unwrap_or(from_word.len()));
+        rest = after;
+        let (gap, length) = (blanks.chars().count(), word.chars().count());
+        if used + gap + length <= width || used + gap == 0 {
+            line.push_str(blanks);
+            used += gap + length;
+        } else if !word.is_empty() {
+            lines.push(std::mem::take(&mut line));
+            used = length;
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }
 
 #[cfg(test)]
@@ -236,11 +243,11 @@ mod tests {
         };
         assert_eq!(
             explain(&[]).unwrap(),
-            "DESCRIPTION:\n    A pod.\nFIELDS:\n  labels\t<map[string]string>\n    <no description>\n\n  spec\t<Spec>\n    What is wanted.\n\n"
+            "DESCRIPTION:\n    A pod.\n    \nFIELDS:\n  labels\t<map[string]string>\n    <no description>\n\n  spec\t<Spec>\n    What is wanted.\n\n"
         );
         assert_eq!(
             explain(&["spec", "of", "of"]).unwrap(),
-            "FIELD: of <[]Spec>\n\n\nDESCRIPTION:\n    The spec.\nFIELDS:\n  mode\t<string>\n  enum: \"\", a, b, c, ....\n    <no description>\n\n  of\t<[]Spec> -required-\n    <no description>\n\n"
+            "FIELD: of <[]Spec>\n\n\nDESCRIPTION:\n    The spec.\n    \nFIELDS:\n  mode\t<string>\n  enum: \"\", a, b, c, ....\n    <no description>\n\n  of\t<[]Spec> -required-\n    <no description>\n\n"
         );
         assert_eq!(explain(&["spec", "nope"]).unwrap_err(), "nope");
     }
