@@ -96,15 +96,29 @@ fn as_given(flag: &str, args: &[String]) -> String {
 
 /// Where help is.
 fn see(args: &[String]) -> String {
-    let words = args.iter().skip(1).take_while(|arg| !arg.starts_with('-'));
-    let mut known = Cvctl::command();
-    let mut path = String::new();
-    for word in words {
+    let root = Cvctl::command();
+    let (mut known, mut path) = (root.clone(), String::new());
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        if word.starts_with('-') {
+            if value_follows(&root, word) {
+                words.next();
+            }
+            continue;
+        }
         let Some(inner) = known.find_subcommand(word) else { break };
         path.push_str(&format!(" {word}"));
         known = inner.clone();
     }
     format!("\nSee 'cvctl{path} --help' for usage.")
+}
+
+/// Whether the word after a flag is its value.
+fn value_follows(command: &Command, flag: &str) -> bool {
+    command.get_arguments().filter(|known| known.get_action().takes_values()).any(|known| {
+        let short = known.get_short().is_some_and(|letter| flag.strip_prefix('-') == Some(letter.to_string().as_str()));
+        short || known.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+    })
 }
 
 fn unknown(argument: &str, args: &[String]) -> String {
@@ -134,6 +148,7 @@ mod tests {
     fn mistakes_read_as_kubectls() {
         let rows = [
             ("get --bogus", "error: unknown flag: --bogus\nSee 'cvctl get --help' for usage."),
+            ("-n get scale --bogus", "error: unknown flag: --bogus\nSee 'cvctl scale --help' for usage."),
             ("get -Z", "error: unknown shorthand flag: 'Z' in -Z\nSee 'cvctl get --help' for usage."),
             ("xyzzyxyzzy", "error: unknown command \"xyzzyxyzzy\" for \"cvctl\""),
             ("gett", "error: unknown command \"gett\" for \"cvctl\"\n\nDid you mean this?\n\tset\n\tget"),
