@@ -31,13 +31,12 @@ impl Files {
         !self.filename.is_empty()
     }
 
-    /// The objects in them.
+    /// The objects in them, and what is wrong with those that do not parse.
     ///
     /// # Errors
-    /// A file that is not there or does not parse.
-    pub fn load(&self) -> Result<Vec<Loaded>> {
-        let (loaded, errors) = files::load(&self.filename, self.recursive)?;
-        errors.into_result().map(|()| loaded)
+    /// A file that is not there.
+    pub fn load(&self) -> Result<(Vec<Loaded>, Errors)> {
+        files::load(&self.filename, self.recursive)
     }
 
     /// The same, for commands that work on nothing else, and go on after what does not parse.
@@ -48,7 +47,7 @@ impl Files {
         if !self.given() {
             bail!("must specify one of -f and -k");
         }
-        let (loaded, errors) = files::load(&self.filename, self.recursive)?;
+        let (loaded, errors) = self.load()?;
         if loaded.is_empty() {
             errors.into_result()?;
             bail!("no objects passed to {command}");
@@ -219,7 +218,9 @@ impl Selection {
                     "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
                 );
             }
-            return self.files.load()?.iter().map(|loaded| locate(session, resources, loaded)).collect();
+            let (loaded, errors) = self.files.load()?;
+            errors.into_result()?;
+            return loaded.iter().map(|loaded| locate(session, resources, loaded)).collect();
         }
         let mut found = Vec::new();
         let selects = self.all || !self.selector.is_empty() || !self.field_selector.is_empty();

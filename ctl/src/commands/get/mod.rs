@@ -117,7 +117,8 @@ fn targets<'a>(session: &Session, resources: &'a Resources, flags: &Flags) -> Re
         if !selection.words.is_empty() {
             bail!("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well");
         }
-        let loaded = selection.files.load().map_err(Errors::only)?;
+        let (loaded, errors) = selection.files.load()?;
+        errors.into_result().map_err(Errors::only)?;
         let items = loaded.iter().map(|loaded| locate(session, resources, loaded)).collect::<Result<Vec<_>>>();
         items.map_err(Errors::only)?.into_iter().map(Target::from).collect()
     } else {
