@@ -1,9 +1,10 @@
 //! What shows a kubeconfig.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::error::Errors;
 use crate::output::{Format, Heading, Style, Table, Widths};
 use crate::session::Global;
 use crate::value::{list, text};
@@ -51,8 +52,7 @@ pub fn run(global: &Global, flags: &Flags) -> Result<()> {
     let mut config = complete(serde_json::to_value(config)?);
     if flags.flatten {
         super::change::embed_all(&mut config)?;
-    }
-    if !flags.raw {
+    } else if !flags.raw {
         redact(&mut config);
     }
     print!("{}", format.print(&[config], false)?);
@@ -84,9 +84,10 @@ pub fn contexts(global: &Global, flags: &ContextFlags) -> Result<()> {
     let mut known: Vec<&Value> = list(&config, "/contexts").iter().collect();
     known.sort_by_key(|context| text(context, "/name"));
     let mut table = Table::new(["CURRENT", "NAME", "CLUSTER", "AUTHINFO", "NAMESPACE"]);
+    let mut errors = Errors::default();
     for name in &flags.names {
         if !known.iter().any(|context| text(context, "/name") == name) {
-            bail!("context {name} not found");
+            errors.push(anyhow!("context {name} not found"));
         }
     }
     for context in known {
@@ -106,7 +107,7 @@ pub fn contexts(global: &Global, flags: &ContextFlags) -> Result<()> {
         let heading = if flags.no_headers { Heading::Hidden } else { Heading::Shown };
         print!("{}", table.print(heading, Style::Plain, &mut Widths::default()));
     }
-    Ok(())
+    errors.into_result()
 }
 
 /// With the fields that Go's clients always write.

@@ -53,8 +53,8 @@ pub async fn run(session: &Session, flags: Flags) -> Result<()> {
         }
     }
     if objects.is_empty() && errors.is_empty() {
-        let namespaced = target::parse(&flags.selection.words, &resources)?.iter().any(|t| t.resource.namespaced);
-        common::nothing_found(session, !flags.selection.all_namespaces && namespaced);
+        // As kubectl: whether the kind has namespaces at all is not looked at.
+        common::nothing_found(session, !flags.selection.all_namespaces);
     }
     for (i, Found { object, how }) in objects.iter().enumerate() {
         if i > 0 && *how == How::Named {
