@@ -96,7 +96,8 @@ pub async fn run(session: &Session, mut flags: Flags) -> Result<()> {
             Err(failed) => errors.push(failed),
         }
     }
-    if flags.wait && flags.writing.dry_run == DryRun::None {
+    // As kubectl: what went wrong is said at once, without waiting for the rest.
+    if errors.is_empty() && flags.wait && flags.writing.dry_run == DryRun::None {
         wait(session, &flags, &removed).await?;
     }
     errors.into_result()
