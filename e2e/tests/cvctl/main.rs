@@ -74,20 +74,35 @@ fn rollouts(cluster: &Cluster) {
 #[track_caller]
 fn same(cluster: &Cluster, line: &str) {
     let line = &line.replace("SAMPLES", SAMPLES);
-    let words: Vec<&str> = line.split(' ').collect();
-    corvette_e2e::eventually(line, Duration::from_secs(20), || {
-        let (theirs, ours) = (told(cluster.kubectl_words(&words, None)), told(cluster.cvctl(&words, None)));
+    let words = words(line);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // Every look takes a while by itself: this is twenty seconds at most.
+    corvette_e2e::eventually(line, Duration::from_secs(5), || {
+        let (theirs, ours) = std::thread::scope(|scope| {
+            let theirs = scope.spawn(|| told(cluster.kubectl_words(&words, None)));
+            let ours = told(cluster.cvctl(&words, None));
+            (theirs.join().unwrap(), ours)
+        });
         if theirs == ours { Ok(()) } else { Err(format!("\n--- kubectl\n{theirs}\n--- cvctl\n{ours}")) }
     });
 }
 
-/// Everything a tool said, without what differs for a reason: its own name, log lines of its libraries, and the field that kubectl
-/// 1.32 shows as a Go pointer.
+/// The words of a line, which are parted by blanks; a no-break space is a blank within one.
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(|word| word.replace('\u{a0}', " ")).collect()
+}
+
+/// Everything a tool said, without what differs for a reason: its own name, log lines of its libraries, the field that kubectl 1.32
+/// shows as a Go pointer, and how some builds of kubectl begin and end what is wrong with a command line.
 fn told(output: Output) -> String {
-    let mut lines = vec![format!("exit {}", output.code)];
-    lines.extend(output.out.lines().chain(output.err.lines()).filter(|line| !line.starts_with("E1")).map(|line| {
-        line.replace("kubectl", "cvctl").replace("ConfigMapOptional:        <nil>", "Optional:                 false")
-    }));
-    lines.retain(|line| !line.starts_with("E0") && !line.contains("\"Unhandled Error\""));
-    lines.join("\n")
+    let logged = |line: &&str| line.starts_with("E0") || line.starts_with("E1") || line.contains("\"Unhandled Error\"");
+    let lines = output.out.lines().chain(output.err.trim_end().lines()).filter(|line| !logged(line)).map(|line| {
+        let line = line.replace("kubectl", "cvctl");
+        match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["ConfigMapOptional:", "<nil>"] | ["Optional:", "false"] => "Optional: false".to_owned(),
+            ["Error:", ..] => line.replacen("Error:", "error:", 1),
+            _ => line,
+        }
+    });
+    [format!("exit {}", output.code)].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }

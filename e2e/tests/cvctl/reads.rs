@@ -1,4 +1,5 @@
-//! Command lines that read. `POD` is the name of a pod, `SAMPLES` the file with the samples; words are parted by blanks.
+//! Command lines that read. `POD` is the name of a pod, `SAMPLES` the file with the samples; words are parted by blanks, and a
+//! no-break space stands for a blank within a word.
 
 /// All of them.
 pub const LINES: &[&[&str]] = &[GET, TEMPLATES, DESCRIBE, ROLLOUT, CONTAINERS, REST];
@@ -74,7 +75,7 @@ const GET: &[&str] = &[
 /// Output of the user's own shape.
 const TEMPLATES: &[&str] = &[
     "get pods -o jsonpath={.items[*].status.phase}",
-    "get pods -o jsonpath={range .items[*]}{.metadata.name}{\"\\n\"}{end}",
+    "get pods -o jsonpath={range\u{a0}.items[*]}{.metadata.name}{\"\\n\"}{end}",
     "get pods -o jsonpath={.items[-1:].metadata.name}",
     "get pods -o jsonpath={.items[0:2].metadata.name}",
     "get pods -o jsonpath={.items[?(@.status.phase=='Running')].metadata.name}",
@@ -170,7 +171,8 @@ const REST: &[&str] = &[
     "api-versions",
     "config view --minify",
     "config view --raw",
-    "config view --flatten -o json",
+    "config view --flatten",
+    "config view --minify --flatten",
     "config get-contexts -o name",
     "config get-contexts nope",
     "config get-clusters",
@@ -185,8 +187,6 @@ const REST: &[&str] = &[
     "get pods -n",
     "get --bogus",
     "get -Z",
-    "foo",
-    "gett pods",
+    "xyzzyxyzzy",
     "auth whoami",
-    "auth whoami -o yaml",
 ];

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use corvette_e2e::{Cluster, eventually};
 
-use super::{SAMPLES, told};
+use super::{SAMPLES, told, words};
 
 /// One group of lines, run in order.
 type Script = &'static [&'static str];
 
-/// `IN` stands for the file the samples are in. Words are parted by blanks.
+/// `IN` stands for the file the samples are in. Words are parted by blanks, and a no-break space stands for a blank within one.
 const SCRIPTS: &[Script] = &[
     &[
         "label",
@@ -92,7 +92,6 @@ const SCRIPTS: &[Script] = &[
         "scale deploy web --replicas=0 -o name",
     ],
     &[
-        "run",
         "run x --image=corvette.local/busybox:1 --restart=Never --dry-run=server -- echo hi",
         "run x --image=corvette.local/busybox:1 --restart=Never -- sleep 1000",
         "run x --image=corvette.local/busybox:1",
@@ -140,7 +139,7 @@ const SCRIPTS: &[Script] = &[
         "explain cm.data",
         "delete cm web nope",
         "delete cm --all --dry-run=client",
-        "delete -f IN --cascade=foreground",
+        "delete -f IN --cascade=foreground --ignore-not-found",
         "delete -f IN",
         "delete -f IN --ignore-not-found",
     ],
@@ -173,7 +172,7 @@ struct Tool<'a> {
 impl Tool<'_> {
     fn says(&self, line: &str, input: Option<&str>) -> String {
         let line = line.replace("IN", SAMPLES);
-        let words: Vec<String> = line.split(' ').map(|word| word.replace('\u{a0}', " ")).collect();
+        let words = words(&line);
         // Before the words for the command in a container.
         let words: Vec<&str> = ["-n", self.namespace].into_iter().chain(words.iter().map(String::as_str)).collect();
         told((self.run)(self.cluster, &words, input)).replace(self.namespace, "NAMESPACE")
@@ -183,8 +182,8 @@ impl Tool<'_> {
 /// Runs everything with both tools.
 pub fn say_the_same(cluster: &Cluster) {
     let tools = [
-        Tool { cluster, namespace: "by-kubectl", run: Cluster::kubectl_words },
-        Tool { cluster, namespace: "by-cvctl", run: Cluster::cvctl },
+        Tool { cluster, namespace: "of-theirs", run: Cluster::kubectl_words },
+        Tool { cluster, namespace: "of-ours", run: Cluster::cvctl },
     ];
     for tool in &tools {
         cluster.kubectl(&format!("create namespace {}", tool.namespace)).success();
@@ -195,12 +194,14 @@ pub fn say_the_same(cluster: &Cluster) {
         cluster.kubectl(&format!("apply -f {SAMPLES} -n {}", tool.namespace)).success();
     }
     let [theirs, ours] = &tools;
-    for line in SCRIPTS.iter().copied().flatten() {
-        assert_eq!(ours.says(line, None), theirs.says(line, None), "{line}");
-    }
-    for input in INPUTS {
-        let (ours, theirs) = (ours.says("apply -f -", Some(input)), theirs.says("apply -f -", Some(input)));
-        assert_eq!(ours, theirs, "{input}");
+    let lines = SCRIPTS.iter().copied().flatten().map(|line| (*line, None));
+    for (line, input) in lines.chain(INPUTS.iter().map(|input| ("apply -f -", Some(*input)))) {
+        let (theirs, ours) = std::thread::scope(|scope| {
+            let theirs = scope.spawn(|| theirs.says(line, input));
+            let ours = ours.says(line, input);
+            (theirs.join().unwrap(), ours)
+        });
+        assert_eq!(ours, theirs, "{line} {}", input.unwrap_or_default());
     }
     for tool in &tools {
         cluster.kubectl(&format!("delete namespace {} --wait=false", tool.namespace)).success();
