@@ -17,7 +17,6 @@ const GET: &[&str] = &[
     "get pods -A --no-headers",
     "get pods -l app=web -o name",
     "get pods --show-labels -L app,tier",
-    "get pods --sort-by=.metadata.name",
     "get pods -n nowhere",
     "get pods --field-selector status.phase=Running -o name",
     "get deploy web -o json",
@@ -95,7 +94,6 @@ const TEMPLATES: &[&str] = &[
     "get pods -o custom-columns=L:.metadata.labels,N:metadata.name",
     "get pods -o custom-columns=N",
     "get pods -o custom-columns-file=/nope",
-    "get pods --sort-by=metadata.name -o name",
 ];
 
 /// Descriptions.

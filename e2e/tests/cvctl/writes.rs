@@ -74,7 +74,6 @@ const SCRIPTS: &[Script] = &[
         "rollout resume deploy/web",
         "rollout resume deploy/web",
         "rollout restart deploy web nope",
-        "rollout restart deploy",
         "rollout history deploy nope",
     ],
     &[
