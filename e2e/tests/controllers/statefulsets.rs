@@ -74,13 +74,14 @@ async fn grows_updates_by_partition_and_shrinks_in_order() {
     plane.patch::<StatefulSet>(&ns, "db", image("v2")).await;
     settled(&plane, &ns, 3, 1).await;
     assert_eq!(images(&plane, &ns).await, pairs(&[("db-0", "v1"), ("db-1", "v1"), ("db-2", "v2")]));
-    plane.api::<Pod>(&ns).delete("db-0", &DeleteParams::default()).await.unwrap();
-    eventually("the deleted pod comes back with its old template", || async {
-        let all = settled(&plane, &ns, 3, 1).await.status.unwrap().ready_replicas == Some(3);
-        let pods = plane.list::<Pod>(&ns).await;
-        (all && pods.iter().all(|pod| pod.metadata.deletion_timestamp.is_none())).then_some(())
+    let pods: Api<Pod> = plane.api(&ns);
+    let deleted = pods.get("db-0").await.unwrap().uid();
+    pods.delete("db-0", &DeleteParams::default()).await.unwrap();
+    eventually("the deleted pod comes back", || async {
+        pods.get_opt("db-0").await.unwrap().filter(|pod| pod.uid() != deleted)
     })
     .await;
+    settled(&plane, &ns, 3, 1).await;
     assert_eq!(images(&plane, &ns).await["db-0"], "v1");
 
     plane
