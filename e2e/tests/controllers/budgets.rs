@@ -67,9 +67,16 @@ async fn a_budget_says_what_it_cannot_know() {
     })
     .await;
     let api: Api<PodDisruptionBudget> = plane.api(&ns);
-    let mut changed = api.get("b").await.unwrap();
-    changed.spec = object(budget(json!({"minAvailable": 0}))["spec"].clone());
-    api.replace("b", &PostParams::default(), &changed).await.unwrap();
+    // The controller may write the status between the read and the write.
+    eventually("the budget is replaced", || async {
+        let mut changed = api.get("b").await.unwrap();
+        changed.spec = object(budget(json!({"minAvailable": 0}))["spec"].clone());
+        match api.replace("b", &PostParams::default(), &changed).await {
+            Err(Error::Api(status)) if status.code == 409 => None,
+            replaced => Some(replaced.unwrap()),
+        }
+    })
+    .await;
     reaches(&plane, &ns, "a number is enough", |s| s.disruptions_allowed == Some(1) && s.current_healthy == Some(1))
         .await;
     let conditions = api.get("b").await.unwrap().status.unwrap().conditions.unwrap();
