@@ -117,7 +117,7 @@ async fn containers_outlive_everything_but_clean() {
     assert!(nix::net::if_::if_nametoindex(config.bridge.as_str()).is_err());
     let rules = Command::new("iptables-save").args(["-t", "nat"]).output().unwrap();
     let rules = String::from_utf8_lossy(&rules.stdout).into_owned();
-    assert!(!rules.contains("18080"), "{rules}");
+    assert!(!rules.contains("CNI-"), "{rules}");
     containerd::clean(&config).await.unwrap();
 
     // Images stayed, pods did not.
@@ -130,6 +130,34 @@ async fn containers_outlive_everything_but_clean() {
     containerd::reset(&config).await.unwrap();
     assert!(!config.dir.exists());
     assert_eq!(traces(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_pod_that_is_stuck_is_removed_by_hand() {
+    if !support::in_namespace("a_pod_that_is_stuck_is_removed_by_hand") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let config = containerd::Config::new(dir.path(), "10.244.8.0/24").unwrap();
+    let _cleanup = Cleanup(config.clone());
+    let tasks = Tasks::new("test");
+    let handle = containerd::start(config.clone(), &tasks).await.unwrap();
+    let mut runtime = support::runtime(&handle.socket);
+    let request =
+        RunPodSandboxRequest { config: Some(pod("one", &dir.path().join("logs"))), runtime_handler: String::new() };
+    let id = runtime.run_pod_sandbox(request).await.unwrap().into_inner().pod_sandbox_id;
+    tasks.shutdown(Duration::from_secs(5)).await.unwrap();
+
+    let shim = Command::new("pgrep").args(["-f", &format!("containerd-shim-runc-v2.*{id}")]).output().unwrap();
+    let shim = String::from_utf8(shim.stdout).unwrap().trim().parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), nix::sys::signal::Signal::SIGSTOP).unwrap();
+
+    containerd::clean(&config).await.unwrap();
+    assert_eq!(traces(dir.path()), Vec::<String>::new());
+    assert!(nix::net::if_::if_nametoindex(config.bridge.as_str()).is_err());
+    let rules = Command::new("iptables-save").args(["-t", "nat"]).output().unwrap();
+    let rules = String::from_utf8_lossy(&rules.stdout).into_owned();
+    assert!(!rules.contains("CNI-"), "{rules}");
 }
 
 /// Builds an OCI layout directory of an image with one file, under a short name.

@@ -3,21 +3,30 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
+use super::command::run;
 use super::cri::Cri;
 use super::daemon::{end, running};
-use super::{Config, Error, Programs, process};
+use super::{Config, Error, Programs, process, rules};
 use corvette_component::tasks::Tasks;
 
 /// libcni's cache of results, shared by all networks of a machine; entries start with the network's name.
 const CNI_RESULTS: &str = "/var/lib/cni/results";
 /// How long killed shims may take to end.
 const SHIMS_WITHIN: Duration = Duration::from_secs(10);
+/// How long containerd may take to remove all sandboxes. What is left of them then is removed by hand.
+const SANDBOXES_WITHIN: Duration = Duration::from_secs(30);
+/// How many sandboxes or containers are removed at a time. Each takes several processes: more would only wait for each
+/// other until deadlines pass.
+const AT_ONCE: usize = 8;
 
 /// Ends containerd. Containers go on, and [`super::start`] finds them again.
 ///
@@ -40,10 +49,13 @@ pub async fn clean(config: &Config) -> Result<(), Error> {
         tracing::warn!(%error, "the runtime does not remove its pods; removing what they left by hand");
     }
     stop(config).await?;
-    remove_containers(config).await?;
+    if let Err(error) = remove_containers(config).await {
+        tracing::warn!(%error, "runc does not delete its containers; their processes go with their control groups");
+    }
     end_shims(config).await?;
     unmount_below(&config.data_dir)?;
     remove_bridge(&config.bridge).await?;
+    rules::remove(&config.network).await?;
     remove_dir(&config.ipam_dir())?;
     remove_cni_results(&config.network)?;
     remove_dir(&config.state())?;
@@ -70,22 +82,44 @@ async fn remove_sandboxes(config: &Config) -> Result<(), Error> {
     if running(config).is_none() {
         super::start(config.clone(), &tasks).await?;
     }
+    let cri = Cri::new(&config.socket);
     let emptied = async {
-        let cri = Cri::new(&config.socket);
-        let mut removals = tokio::task::JoinSet::new();
-        for id in cri.sandboxes().await? {
+        let ids = cri.sandboxes().await?;
+        let removals = ids.into_iter().map(|id| {
             let cri = cri.clone();
-            removals.spawn(async move { cri.remove_sandbox(&id).await });
-        }
-        while let Some(removal) = removals.join_next().await {
-            removal.map_err(|error| tonic::Status::internal(error.to_string()))??;
-        }
-        Ok(())
+            async move { Ok(cri.remove_sandbox(&id).await?) }
+        });
+        all(removals).await
     };
-    let outcome = emptied.await;
+    let outcome = tokio::time::timeout(SANDBOXES_WITHIN, emptied).await.unwrap_or_else(|_| {
+        let message = format!("not all sandboxes are removed after {} s", SANDBOXES_WITHIN.as_secs());
+        Err(Error::Cri(tonic::Status::deadline_exceeded(message)))
+    });
     // Ends the supervision, or it would start containerd again.
     if let Err(names) = tasks.shutdown(SHIMS_WITHIN).await {
         tracing::warn!(?names, "tasks did not end");
+    }
+    outcome
+}
+
+/// Does all of these, [`AT_ONCE`] at a time, also after one has failed; gives the first failure.
+async fn all<F>(works: impl IntoIterator<Item = F>) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    for work in works {
+        let permits = Arc::clone(&permits);
+        running.spawn(async move {
+            let _permit = permits.acquire().await.expect("the semaphore is never closed");
+            work.await
+        });
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(Error::Cri(tonic::Status::internal(error.to_string()))));
+        outcome = outcome.and(ended);
     }
     outcome
 }
@@ -95,12 +129,12 @@ async fn remove_containers(config: &Config) -> Result<(), Error> {
     let root = config.runc_root().join("k8s.io");
     let Ok(entries) = fs::read_dir(&root) else { return Ok(()) };
     let Ok(programs) = Programs::find() else { return Ok(()) };
-    for entry in entries.flatten() {
+    let deletions = entries.flatten().map(|entry| {
         let mut command = Command::new(&programs.runc);
         command.arg("--root").arg(&root).args(["delete", "--force"]).arg(entry.file_name());
-        run("runc delete", &mut command).await?;
-    }
-    Ok(())
+        async move { run("runc delete", &mut command).await.map(drop) }
+    });
+    all(deletions.collect::<Vec<_>>()).await
 }
 
 /// Kills the shims that serve our containerd, known by its address among their arguments.
@@ -167,7 +201,7 @@ async fn remove_bridge(name: &str) -> Result<(), Error> {
     if nix::net::if_::if_nametoindex(name).is_err() {
         return Ok(());
     }
-    run("ip link delete", Command::new("ip").args(["link", "delete", name, "type", "bridge"])).await
+    run("ip link delete", Command::new("ip").args(["link", "delete", name, "type", "bridge"])).await.map(drop)
 }
 
 /// Removes libcni's notes on our network.
@@ -180,16 +214,6 @@ fn remove_cni_results(network: &str) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Runs a helper program to its end.
-async fn run(what: &str, command: &mut Command) -> Result<(), Error> {
-    let failed = |message: String| Error::Command { program: what.to_owned(), message };
-    let output = command.kill_on_drop(true).output().await.map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(failed(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")))
 }
 
 /// Removes a file that may be missing.
@@ -210,7 +234,27 @@ fn remove_dir(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+
+    #[tokio::test]
+    async fn one_that_fails_keeps_none_of_the_others_from_being_done() {
+        let (done, busy, most) = <(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let works = (0..50).map(|n| {
+            let (done, busy, most) = (done.clone(), busy.clone(), most.clone());
+            async move {
+                most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                busy.fetch_sub(1, Ordering::SeqCst);
+                done.fetch_add(1, Ordering::SeqCst);
+                if n == 0 { Err(Error::Stuck { pid: 1 }) } else { Ok(()) }
+            }
+        });
+        assert!(matches!(all(works).await, Err(Error::Stuck { pid: 1 })));
+        assert_eq!(done.load(Ordering::SeqCst), 50);
+        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+    }
 
     #[test]
     fn mount_points_are_read_in_order_and_unescaped() {

@@ -15,8 +15,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 /// Deadline of the calls that only look.
 const LOOK: Duration = Duration::from_secs(5);
-/// Deadline of the calls that end containers.
-const REMOVE: Duration = Duration::from_secs(60);
+/// Deadline of the calls that end containers. They kill, so a pod that takes longer is stuck.
+const REMOVE: Duration = Duration::from_secs(10);
 
 /// A connection made at the first call.
 #[derive(Debug, Clone)]

@@ -1,12 +1,14 @@
 //! containerd as a child with its own root, state, socket and bridge network.
 //!
 //! Files: [`Config`] says where things are and is turned into `config.toml` and the CNI list by pure functions
-//! (`files`); `programs` finds what must be installed; `daemon` spawns, adopts and supervises; `clean` takes all away.
+//! (`files`); `programs` finds what must be installed; `daemon` spawns, adopts and supervises; `clean` takes all away
+//! with `rules`; `command` runs helper programs.
 //!
 //! Guarantees: at most one containerd per data directory; containers survive the end of the calling process and of
 //! containerd itself; what `clean` removes belongs to this data directory only.
 
 mod clean;
+mod command;
 mod config;
 mod cri;
 mod daemon;
@@ -14,6 +16,7 @@ mod error;
 mod files;
 mod process;
 mod programs;
+mod rules;
 
 pub use clean::{clean, reset, stop};
 pub use config::Config;

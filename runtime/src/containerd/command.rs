@@ -1,0 +1,43 @@
+//! Runs helper programs, each with a deadline.
+
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use super::Error;
+
+/// How long a helper program may take.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Runs a program to its end and gives what it printed.
+pub(super) async fn run(what: &str, command: &mut Command) -> Result<String, Error> {
+    run_with(what, command, "").await
+}
+
+/// Runs a program to its end on some input and gives what it printed.
+pub(super) async fn run_with(what: &str, command: &mut Command, input: &str) -> Result<String, Error> {
+    let failed = |message: String| Error::Command { program: what.to_owned(), message };
+    command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let work = async {
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            match stdin.write_all(input.as_bytes()).await {
+                // It has ended without reading; what it says about that counts.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                other => other?,
+            }
+        }
+        child.wait_with_output().await
+    };
+    let output = match tokio::time::timeout(WITHIN, work).await {
+        Ok(output) => output.map_err(|error| failed(error.to_string()))?,
+        Err(_) => return Err(failed(format!("it has not ended after {} s", WITHIN.as_secs()))),
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(failed(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")))
+}
