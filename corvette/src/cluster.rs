@@ -144,7 +144,7 @@ pub async fn load_image(layout: &Layout, file: &Path) -> Result<Vec<String>> {
 /// Removes pods, mounts, namespaces, interfaces and rules.
 pub async fn clean(layout: &Layout) -> Result<()> {
     containerd::clean(&containerd::Config::new(layout.root(), POD_CIDR)?).await?;
-    node::clean(layout)
+    node::clean(layout).await
 }
 
 /// The address clients on this machine use.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use corvette_client::k8s_openapi::api::core::v1::Node;
 use corvette_client::kube::runtime::wait::await_condition;
 use corvette_client::kube::{Api, Client};
+use corvette_component::backoff::Backoff;
 use corvette_component::tasks::Tasks;
 use corvette_kubelet::{Config, cgroups};
 
@@ -14,6 +15,8 @@ use crate::layout::Layout;
 
 /// How long a node may take to become ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long processes of pods may take to end once they are killed.
+const KILLED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Starts the kubelet; what keeps it from running ends the process.
 pub fn start(client: Client, config: Config, tasks: &Tasks) {
@@ -45,8 +48,9 @@ pub async fn until_ready(client: &Client, name: &str) -> Result<()> {
     }
 }
 
-/// Removes what pods left in the kubelet's directory and their control groups. Mounts are gone by now.
-pub fn clean(layout: &Layout) -> Result<()> {
+/// Removes what pods left in the kubelet's directory and their control groups with the processes in them. Mounts are
+/// gone by now.
+pub async fn clean(layout: &Layout) -> Result<()> {
     for dir in [layout.kubelet().join("pods"), layout.pod_logs()] {
         match std::fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -56,5 +60,16 @@ pub fn clean(layout: &Layout) -> Result<()> {
         }
     }
     let root = cgroups::root(&layout.kubelet());
+    let emptied = async {
+        let mut pause = Backoff::new(Duration::from_millis(5), Duration::from_millis(200));
+        while cgroups::kill(&root)? > 0 {
+            tokio::time::sleep(pause.next()).await;
+        }
+        std::io::Result::Ok(())
+    };
+    match tokio::time::timeout(KILLED_WITHIN, emptied).await {
+        Ok(outcome) => outcome.with_context(|| format!("cannot end the processes in control group {root}"))?,
+        Err(_) => bail!("processes in control group {root} do not end"),
+    }
     cgroups::remove(&root).with_context(|| format!("cannot remove the control group {root}"))
 }

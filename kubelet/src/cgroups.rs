@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
 use crate::volumes::mounts;
 
 /// The cgroup below which the pods of one kubelet get theirs; unique to its directory, so that several clusters can
@@ -11,7 +15,7 @@ use crate::volumes::mounts;
 pub fn root(kubelet_dir: &Path) -> String {
     let bytes = kubelet_dir.as_os_str().as_encoded_bytes();
     let tag = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    format!("/corvette/{tag:08x}")
+    format!("/corvette-{tag:08x}")
 }
 
 /// Parent of the cgroups of a pod's containers.
@@ -36,6 +40,45 @@ pub fn pods(root: &str) -> io::Result<BTreeSet<String>> {
     Ok(names.filter_map(|name| name.strip_prefix("pod").map(ToOwned::to_owned)).collect())
 }
 
+/// Kills what runs in a cgroup and below it, and says how many processes that were. Processes that a container's end
+/// did not take along, such as those of a runtime that was itself killed, are found nowhere else.
+///
+/// # Errors
+/// When the mount table cannot be read or a process cannot be killed.
+pub fn kill(cgroup: &str) -> io::Result<usize> {
+    let mut processes = BTreeSet::new();
+    for dir in directories(cgroup)? {
+        collect_processes(&dir, &mut processes)?;
+    }
+    for process in &processes {
+        match nix::sys::signal::kill(Pid::from_raw(*process), Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(processes.len())
+}
+
+fn collect_processes(dir: &Path, processes: &mut BTreeSet<i32>) -> io::Result<()> {
+    let Some(entries) = entries(dir)? else { return Ok(()) };
+    // One that has gone meanwhile has no processes.
+    let listed = std::fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    // 0 stands for a process of another process namespace than ours.
+    processes.extend(listed.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|process| *process > 0));
+    entries.iter().try_for_each(|below| collect_processes(below, processes))
+}
+
+/// The cgroups directly below one; `None` when it is not there.
+fn entries(dir: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+    match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        entries => {
+            let below = entries?.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            Ok(Some(below.map(|entry| entry.path()).collect()))
+        }
+    }
+}
+
 /// Removes a cgroup with all below it, from all hierarchies. One that is not there is success.
 ///
 /// # Errors
@@ -51,13 +94,8 @@ pub fn remove(cgroup: &str) -> io::Result<()> {
 }
 
 fn remove_directory(dir: &Path) -> io::Result<()> {
-    let entries = match std::fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        remove_directory(&entry.path())?;
-    }
+    let Some(entries) = entries(dir)? else { return Ok(()) };
+    entries.iter().try_for_each(|below| remove_directory(below))?;
     match std::fs::remove_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -73,7 +111,26 @@ mod tests {
         let (one, two) = (root(Path::new("/data/one/kubelet")), root(Path::new("/data/two/kubelet")));
         assert_ne!(one, two);
         assert_eq!(one, root(Path::new("/data/one/kubelet")));
-        assert!(of_pod(&one, "u").starts_with("/corvette/") && of_pod(&one, "u").ends_with("/podu"));
+        assert!(of_pod(&one, "u").starts_with("/corvette-") && of_pod(&one, "u").ends_with("/podu"));
+    }
+
+    #[test]
+    fn what_runs_below_a_cgroup_is_killed_before_it_is_removed() {
+        let root = format!("/cvk-kill-{}", std::process::id());
+        let groups = mounts::list().unwrap().into_iter().filter(|mount| mount.starts_with("/sys/fs/cgroup"));
+        let hierarchy = groups.into_iter().find(|mount| {
+            std::fs::read_dir(mount)
+                .is_ok_and(|mut dir| dir.any(|entry| entry.is_ok_and(|entry| entry.file_name() == "cgroup.procs")))
+        });
+        let below = hierarchy.unwrap().join(root.trim_start_matches('/')).join("podx").join("container");
+        std::fs::create_dir_all(&below).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000000").spawn().unwrap();
+        std::fs::write(below.join("cgroup.procs"), child.id().to_string()).unwrap();
+        assert_eq!(kill(&root).unwrap(), 1);
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
+        assert_eq!(kill(&root).unwrap(), 0);
+        remove(&root).unwrap();
+        assert!(!below.exists() && pods(&root).unwrap().is_empty());
     }
 
     #[test]

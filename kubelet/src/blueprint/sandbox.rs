@@ -18,7 +18,7 @@ use crate::{admission, cgroups};
 pub struct Host {
     /// Directory of pod logs.
     pub log_dir: PathBuf,
-    /// Cgroup below which each pod gets its own, such as `/corvette/1b2c3d4e`.
+    /// Cgroup below which each pod gets its own, such as `/corvette-1b2c3d4e`.
     pub cgroup_root: String,
     /// Addresses of the cluster's DNS servers.
     pub cluster_dns: Vec<String>,
