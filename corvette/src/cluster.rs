@@ -80,8 +80,7 @@ impl Cluster {
         let tls = reload::server_config(&identity.kubelet_server, Some(&identity.ca_pem), tasks).context("kubelet")?;
         let mut config = corvette_kubelet::Config::new(&node_name, node_ip, layout.kubelet(), runtime.socket, tls);
         config.log_dir = layout.pod_logs();
-        node::start(client.clone(), config, tasks);
-        node::until_ready(&client, &node_name).await?;
+        node::start(client, config, tasks).until_ready().await?;
         progress.done("node", &format!("{node_name} at {node_ip} is ready"));
         let kubeconfig = admin.cloned().unwrap_or_else(|| layout.kubeconfig("admin"));
         Identity::keep(layout.clone(), subjects, admin.cloned(), tasks);

@@ -4,28 +4,37 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use corvette_client::k8s_openapi::api::core::v1::Node;
-use corvette_client::kube::runtime::wait::await_condition;
-use corvette_client::kube::{Api, Client};
+use corvette_client::kube::Client;
 use corvette_component::backoff::Backoff;
 use corvette_component::tasks::Tasks;
 use corvette_kubelet::{Config, cgroups};
+use tokio::sync::watch;
 
 use crate::layout::Layout;
 
 /// How long a node may take to become ready.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+
 /// How long processes of pods may take to end once they are killed.
 const KILLED_WITHIN: Duration = Duration::from_secs(10);
 
+/// A kubelet that runs.
+pub struct Started {
+    node: String,
+    ready: watch::Receiver<bool>,
+}
+
 /// Starts the kubelet; what keeps it from running ends the process.
-pub fn start(client: Client, config: Config, tasks: &Tasks) {
+pub fn start(client: Client, config: Config, tasks: &Tasks) -> Started {
+    let (tell, ready) = watch::channel(false);
+    let started = Started { node: config.node_name.clone(), ready };
     let (scope, whole) = (tasks.child("kubelet"), tasks.clone());
     tasks.spawn("kubelet", async move {
-        if let Err(error) = corvette_kubelet::run(client, config, scope).await {
+        if let Err(error) = corvette_kubelet::run(client, config, scope, tell).await {
             whole.fail(format!("kubelet: {error}"));
         }
     });
+    started
 }
 
 /// The socket of a runtime endpoint, with or without its scheme.
@@ -33,18 +42,16 @@ pub fn socket(endpoint: &str) -> PathBuf {
     PathBuf::from(endpoint.strip_prefix("unix://").unwrap_or(endpoint))
 }
 
-/// Waits until the node reports that it is ready.
-pub async fn until_ready(client: &Client, name: &str) -> Result<()> {
-    let api: Api<Node> = Api::all(client.clone());
-    let ready = await_condition(api, name, |node: Option<&Node>| {
-        let conditions = node.and_then(|n| n.status.as_ref()).and_then(|s| s.conditions.as_ref());
-        conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
-    });
-    match tokio::time::timeout(READY_DEADLINE, ready).await {
-        Ok(found) => found.map(|_| ()).with_context(|| format!("node {name}")),
-        Err(_) => bail!(
-            "node {name} did not become ready within {READY_DEADLINE:?}; run again with CORVETTE_LOG=info to see why"
-        ),
+impl Started {
+    /// Waits until this kubelet has reported its node ready. What an earlier one reported says nothing about it.
+    pub async fn until_ready(mut self) -> Result<()> {
+        let name = self.node;
+        match tokio::time::timeout(READY_DEADLINE, self.ready.wait_for(|ready| *ready)).await {
+            Ok(told) => told.map(drop).with_context(|| format!("node {name}: the kubelet has ended")),
+            Err(_) => bail!(
+                "node {name} did not become ready within {READY_DEADLINE:?}; run again with CORVETTE_LOG=info to see why"
+            ),
+        }
     }
 }
 

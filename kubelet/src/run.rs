@@ -16,6 +16,7 @@ use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::admission::Ledger;
 use crate::blueprint::{Host, dns};
@@ -56,11 +57,12 @@ pub enum Error {
 /// Delay of the first attempt to reach the runtime anew, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Runs the kubelet until `tasks` is cancelled. Containers keep running afterwards.
+/// Runs the kubelet until `tasks` is cancelled. Containers keep running afterwards. `started` becomes true once the API
+/// has heard from this kubelet, not from one before it, that the node is ready.
 ///
 /// # Errors
 /// [`Error`], before anything is started.
-pub async fn run(client: Client, mut config: Config, tasks: Tasks) -> Result<(), Error> {
+pub async fn run(client: Client, mut config: Config, tasks: Tasks, started: watch::Sender<bool>) -> Result<(), Error> {
     for dir in [&config.root_dir.join("pods"), &config.log_dir] {
         std::fs::create_dir_all(dir).map_err(|source| Error::Directory { path: dir.display().to_string(), source })?;
     }
@@ -73,7 +75,7 @@ pub async fn run(client: Client, mut config: Config, tasks: Tasks) -> Result<(),
     let configz = json!({ "kubeletconfig": config.document() });
     let token = tasks.token();
     let lookup = tokio::select! {
-        pods = start(client, config, runtime.clone(), tasks.clone()) => Arc::new(pods),
+        pods = start(client, config, runtime.clone(), tasks.clone(), started) => Arc::new(pods),
         () = token.cancelled() => return Ok(()),
     };
     let server = Server { lookup, runtime, node_name, configz, tasks: tasks.child("server") };
@@ -81,7 +83,7 @@ pub async fn run(client: Client, mut config: Config, tasks: Tasks) -> Result<(),
     Ok(())
 }
 
-async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks) -> Pods {
+async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks, started: watch::Sender<bool>) -> Pods {
     let version = runtime_version(&runtime).await;
     let runtime_name = version.split("://").next().unwrap_or_default().to_owned();
     let recorder = Recorder::new(client.clone(), "kubelet", Some(&config.node_name), &tasks);
@@ -97,6 +99,7 @@ async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks) -
         events.clone(),
         Arc::clone(&clock),
         pressures.clone(),
+        started,
     );
     tasks.spawn_until_cancelled("node status", agent.report());
     let lease = Agent::lease(client.clone(), config.node_name.clone(), Arc::clone(&clock));

@@ -84,9 +84,7 @@ pub async fn run(flags: Flags) -> Result<()> {
     process::run("kubelet", async |tasks: &Tasks| {
         let client = corvette_client::from_kubeconfig(&flags.kubeconfig, None).await?;
         let config = flags.config(tasks)?;
-        let name = config.node_name.clone();
-        node::start(client.clone(), config, tasks);
-        node::until_ready(&client, &name).await
+        node::start(client, config, tasks).until_ready().await
     })
     .await
 }

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference, 
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Map, Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::conditions::{self, Health};
 use super::machine;
@@ -67,6 +67,8 @@ pub struct Agent {
     nudge: Arc<Notify>,
     reported: Option<Timestamp>,
     ready: bool,
+    /// Told once the API has heard from this kubelet that the node is ready.
+    started: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Agent {
@@ -76,7 +78,8 @@ impl std::fmt::Debug for Agent {
 }
 
 impl Agent {
-    /// Makes it. `runtime_version` is `name://version`.
+    /// Makes it. `runtime_version` is `name://version`; `started` becomes true once the node was reported ready.
+    #[expect(clippy::too_many_arguments, reason = "they are put together in one place")]
     pub fn new(
         client: Client,
         config: Config,
@@ -85,9 +88,21 @@ impl Agent {
         events: PodEvents,
         clock: SharedClock,
         pressures: Pressures,
+        started: watch::Sender<bool>,
     ) -> Self {
-        let nudge = Arc::default();
-        Self { client, config, runtime, runtime_version, events, clock, pressures, nudge, reported: None, ready: false }
+        Self {
+            client,
+            config,
+            runtime,
+            runtime_version,
+            events,
+            clock,
+            pressures,
+            nudge: Arc::default(),
+            reported: None,
+            ready: false,
+            started,
+        }
     }
 
     /// Reports until dropped.
@@ -131,6 +146,9 @@ impl Agent {
             }
         }
         self.ready = ready;
+        if ready {
+            self.started.send_replace(true);
+        }
         Ok(())
     }
 

@@ -82,6 +82,35 @@ async fn a_pod_runs_is_adopted_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kubelet_has_started_when_it_has_reported_the_node_itself() {
+    if !support::in_namespace("lifecycle::a_kubelet_has_started_when_it_has_reported_the_node_itself") {
+        return;
+    }
+    let mut node = Node::start().await;
+    let heartbeat = |node: &Node| {
+        let object = node.api.get("/api/v1/nodes/node").unwrap();
+        let conditions = object["status"]["conditions"].as_array().unwrap();
+        conditions.iter().find(|one| one["type"] == "Ready").unwrap()["lastHeartbeatTime"].clone()
+    };
+    let mut kubelet = node.kubelet();
+    kubelet.started.wait_for(|started| *started).await.unwrap();
+    kubelet.kill().await;
+    // What an earlier kubelet said, long ago.
+    let mut stale = node.api.get("/api/v1/nodes/node").unwrap();
+    for condition in stale["status"]["conditions"].as_array_mut().unwrap() {
+        condition["lastHeartbeatTime"] = json!("2020-01-01T00:00:00Z");
+    }
+    node.api.put("/api/v1/nodes/node", stale);
+    node.kill_runtime();
+    let mut kubelet = node.kubelet();
+    node.start_runtime().await;
+    assert_eq!(heartbeat(&node), "2020-01-01T00:00:00Z");
+    kubelet.started.wait_for(|started| *started).await.unwrap();
+    assert_ne!(heartbeat(&node), "2020-01-01T00:00:00Z");
+    kubelet.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn containers_restart_back_off_and_end_as_their_policy_says() {
     if !support::in_namespace("lifecycle::containers_restart_back_off_and_end_as_their_policy_says") {
         return;

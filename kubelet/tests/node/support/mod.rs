@@ -17,6 +17,7 @@ use corvette_component::tls;
 use corvette_kubelet::cri::Runtime;
 use corvette_kubelet::{Config, run};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 pub use api::Api;
 pub use netns::in_namespace;
@@ -37,6 +38,8 @@ pub struct Node {
 pub struct Kubelet {
     tasks: Tasks,
     runtime: Option<tokio::runtime::Runtime>,
+    /// Becomes true when this kubelet has reported the node ready.
+    pub started: watch::Receiver<bool>,
 }
 
 impl Node {
@@ -128,10 +131,11 @@ impl Node {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (api, own) = (self.api.clone(), tasks.clone());
         let scope = tasks.clone();
+        let (tell, started) = watch::channel(false);
         runtime.spawn(async move {
-            scope.spawn("kubelet", async move { run(api.client(), config, own).await.unwrap() });
+            scope.spawn("kubelet", async move { run(api.client(), config, own, tell).await.unwrap() });
         });
-        Kubelet { tasks, runtime: Some(runtime) }
+        Kubelet { tasks, runtime: Some(runtime), started }
     }
 
     /// Makes a pod bound to the node; returns its path.
