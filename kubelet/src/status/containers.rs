@@ -139,21 +139,14 @@ fn default_reason(pod: &Pod) -> &'static str {
 fn unseen(inputs: Inputs<'_>, container: &Container, known: Option<&ContainerStatus>) -> ContainerStatus {
     let mut status = bare(container);
     status.state = Some(waiting_state(default_reason(inputs.pod), None));
-    let Some(known) = known else {
-        if inputs.life == Life::Over {
-            lost(&mut status, "The container could not be located when the pod was terminated");
-        }
-        return status;
-    };
+    let Some(known) = known else { return status };
     let state = known.state.as_ref();
     if state.is_some_and(|state| state.terminated.is_some()) {
         return ContainerStatus { ready: false, started: Some(false), ..known.clone() };
     }
     status.restart_count = known.restart_count;
     status.last_state.clone_from(&known.last_state);
-    if inputs.life == Life::Over {
-        lost(&mut status, "The container could not be located when the pod was terminated");
-    } else if state.is_some_and(|state| state.running.is_some()) {
+    if inputs.life == Life::Active && state.is_some_and(|state| state.running.is_some()) {
         // It ran and is gone without a trace, as after a reboot: it counts as failed and restarted.
         let message = "The container could not be located when the pod was deleted.  The container used to be Running";
         status.last_state = Some(unknown_state(message));
@@ -174,8 +167,34 @@ fn unknown_state(message: &str) -> ContainerState {
     ContainerState { terminated: Some(terminated), ..ContainerState::default() }
 }
 
-fn lost(status: &mut ContainerStatus, message: &str) {
-    status.state = Some(unknown_state(message));
+/// What upstream says of a container that has no record of its end.
+const LOST: &str = "The container could not be located when the pod was terminated";
+
+/// Counts containers of a pod that is over as failed where nothing is known of their end, so that the pod does not pass
+/// for one that succeeded: regular containers once the pod got so far as to start them, init containers up to the last
+/// one that ever ran (`pkg/kubelet/status: TerminatePod @ v1.36`).
+pub fn close(pod: &Pod, init: &mut [ContainerStatus], regular: &mut [ContainerStatus]) {
+    let known = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let initialized = spec::init_containers(pod).is_empty()
+        || known.iter().chain(regular.iter()).any(has_run)
+        || init.last().is_some_and(|last| {
+            let states = [&last.state, &last.last_state].into_iter().flatten();
+            states.filter_map(|state| state.terminated.as_ref()).any(|end| end.exit_code == 0)
+        });
+    let tried = init.iter().rposition(has_run).map_or(1, |last| last + 1);
+    let regular = regular.iter_mut().filter(|_| initialized);
+    for status in init.iter_mut().take(tried).chain(regular) {
+        if status.state.as_ref().is_none_or(|state| state.terminated.is_none()) {
+            status.state = Some(unknown_state(LOST));
+            (status.ready, status.started) = (false, status.started.map(|_| false));
+        }
+    }
+}
+
+/// Whether a container ever left its waiting state.
+fn has_run(status: &ContainerStatus) -> bool {
+    let ended = |state: &ContainerState| state.terminated.is_some();
+    status.last_state.as_ref().is_some_and(ended) || status.state.as_ref().is_some_and(|state| state.waiting.is_none())
 }
 
 fn id(inputs: Inputs<'_>, instance: &observed::Container) -> String {
@@ -205,7 +224,7 @@ fn of_instance(
         State::Exited => terminated(inputs, instance),
         State::Unknown if known.and_then(|k| k.state.as_ref()).is_some_and(|state| state.running.is_some()) => {
             status.restart_count = status.restart_count.saturating_add(1);
-            unknown_state("The container could not be located when the pod was terminated")
+            unknown_state(LOST)
         }
         State::Created | State::Unknown => {
             status.container_id = None;

@@ -63,8 +63,11 @@ pub fn generate(inputs: Inputs<'_>) -> PodStatus {
         sizes: inputs.sizes,
         life: inputs.life,
     };
-    let init = containers::statuses(of, Which::Init);
-    let regular = containers::statuses(of, Which::Regular);
+    let mut init = containers::statuses(of, Which::Init);
+    let mut regular = containers::statuses(of, Which::Regular);
+    if inputs.life == Life::Over {
+        containers::close(pod, &mut init, &mut regular);
+    }
     let ephemeral = containers::statuses(of, Which::Ephemeral);
     let (phase, reason, message) = verdict(inputs, &known, phase::phase(pod, &init, &regular, inputs.life));
     let conditions = conditions::conditions(conditions::Inputs {

@@ -236,3 +236,30 @@ fn a_container_that_vanished_is_unknown() {
         (&json!("ContainerStatusUnknown"), &json!(137))
     );
 }
+
+#[test]
+fn a_pod_that_failed_in_its_init_containers_leaves_the_others_waiting() {
+    let spec = json!({
+        "restartPolicy": "Never",
+        "initContainers": [{"name": "i", "image": "img"}, {"name": "j", "image": "img"}],
+        "containers": [{"name": "a", "image": "img"}]
+    });
+    let mut case = Case::new(spec, vec![container("i", 0, State::Exited, 9)]);
+    case.life = Life::Over;
+    let status = case.run();
+    assert_eq!(status["phase"], "Failed");
+    assert_eq!(status["initContainerStatuses"][0]["state"]["terminated"]["exitCode"], 9);
+    assert_eq!(status["initContainerStatuses"][1]["state"]["waiting"]["reason"], "PodInitializing");
+    assert_eq!(status["containerStatuses"][0]["state"]["waiting"]["reason"], "PodInitializing");
+
+    // Nothing is known of any: the first counts as the one that failed.
+    case.containers.clear();
+    let status = case.run();
+    assert_eq!(status["initContainerStatuses"][0]["state"]["terminated"]["reason"], "ContainerStatusUnknown");
+    assert_eq!(status["initContainerStatuses"][1]["state"]["waiting"]["reason"], "PodInitializing");
+
+    // Past its init containers, a container without a trace has failed.
+    case.containers = vec![container("i", 0, State::Exited, 0), container("j", 0, State::Exited, 0)];
+    let status = case.run();
+    assert_eq!(status["containerStatuses"][0]["state"]["terminated"]["reason"], "ContainerStatusUnknown");
+}
