@@ -93,14 +93,14 @@ pub async fn start(
     if let Some(unused) = &plan.discard
         && let Err(error) = deps.runtime.remove_container(unused).await
     {
-        warn(&error.to_string());
+        warn(error.message());
         return Err(failure("CreateContainerError", error.message().to_owned(), RETRY_SOON));
     }
     let config = blueprint::container(parts, &deps.host);
     let (runtime, sandbox, sandbox_config) = (deps.runtime.clone(), place.sandbox.id.clone(), place.config.clone());
     let create = async move { runtime.create_container(&sandbox, config, sandbox_config).await };
     let id = deps.finish("CreateContainer", create).await.map_err(|error| {
-        warn(&error.to_string());
+        warn(error.message());
         failure("CreateContainerError", error.message().to_owned(), RETRY)
     })?;
     deps.events.container(pod, &container.name, "Created", "Container created");
@@ -116,7 +116,7 @@ pub async fn start(
         result
     };
     if let Err(error) = deps.finish("StartContainer", start).await {
-        warn(&error.to_string());
+        warn(error.message());
         return Err(failure("RunContainerError", error.message().to_owned(), RETRY_SOON));
     }
     deps.events.container(pod, &container.name, "Started", "Container started");

@@ -148,6 +148,9 @@ async fn containers_restart_back_off_and_end_as_their_policy_says() {
     let pod = node.api.until(&nothing, |pod| phase(pod) == "Failed").await;
     let end = &container(pod.as_ref(), "main")["state"]["terminated"];
     assert_eq!((&end["reason"], &end["exitCode"]), (&json!("StartError"), &json!(128)));
+    while !node.said("Failed", "Error: failed to create containerd task") {
+        tokio::task::yield_now().await;
+    }
 
     let waiting = |reason: &'static str| {
         move |pod: Option<&Value>| container(pod, "main")["state"]["waiting"]["reason"] == reason
