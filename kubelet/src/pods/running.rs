@@ -154,9 +154,9 @@ impl Worker {
         let api: Api<RuntimeClass> = Api::all(self.deps.client.clone());
         match tokio::time::timeout(LOOK_UP, api.get_opt(class)).await {
             Ok(Ok(Some(found))) => Ok(found.handler),
-            Ok(Ok(None)) => Err(format!("RuntimeClass {class:?} not found")),
-            Ok(Err(error)) => Err(format!("failed to get RuntimeClass {class:?}: {error}")),
-            Err(_) => Err(format!("failed to get RuntimeClass {class:?}: timed out waiting for the API server")),
+            Ok(Ok(None)) => Err(format!("runtimeclass.node.k8s.io {class:?} not found")),
+            Ok(Err(error)) => Err(format!("failed to lookup RuntimeClass {class}: {error}")),
+            Err(_) => Err(format!("failed to lookup RuntimeClass {class}: timed out waiting for the API server")),
         }
     }
 
