@@ -47,6 +47,7 @@ impl Worker {
                     }
                 }
                 Step::Unmount => {
+                    self.release_sandbox(&observed).await?;
                     self.deps.volumes.take_down(&self.uid).await?;
                     self.memory.unmounted = true;
                 }
@@ -82,6 +83,18 @@ impl Worker {
                 Ok(Next::Over)
             }
         }
+    }
+
+    /// Stops a sandbox that ended by itself, as with its shim, and still has its address: nobody else gives that and
+    /// the network namespace back.
+    pub(super) async fn release_sandbox(&mut self, observed: &Observed) -> Result<(), Error> {
+        let newest = observed.sandboxes.first().filter(|newest| !newest.ready && !newest.ips.is_empty());
+        if let Some(newest) = newest.filter(|newest| !self.memory.released.contains(&newest.id)) {
+            self.deps.runtime.stop_pod_sandbox(&newest.id).await?;
+            // Runtimes that go on naming the address are not asked again.
+            self.memory.released.insert(newest.id.clone());
+        }
+        Ok(())
     }
 
     /// Reports the state of a pod that ends. Once the final status is given and the runtime has forgotten the

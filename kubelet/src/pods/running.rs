@@ -126,6 +126,7 @@ impl Worker {
             let message = "Pod sandbox changed, it will be killed and re-created.";
             self.deps.events.pod(pod, "SandboxChanged", message);
         }
+        self.release_sandbox(observed).await?;
         self.set_up_volumes(pod).await?;
         let config = blueprint::sandbox(pod, attempt, &self.deps.host);
         let made = async {

@@ -111,6 +111,35 @@ async fn a_kubelet_has_started_when_it_has_reported_the_node_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_whose_shim_is_killed_gives_its_address_back() {
+    if !support::in_namespace("lifecycle::a_pod_whose_shim_is_killed_gives_its_address_back") {
+        return;
+    }
+    let node = Node::start().await;
+    let kubelet = node.kubelet();
+    let always = node.pod("always", json!({"containers": [shell("main", "sleep 100000")]}));
+    let once = json!({"restartPolicy": "Never", "containers": [shell("main", "sleep 100000")]});
+    let never = node.pod("never", once);
+    node.api.until(&always, is_ready).await;
+    node.api.until(&never, is_ready).await;
+    let addresses = || {
+        let entries = std::fs::read_dir(node.dir.path().join("ipam/test")).unwrap().flatten();
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("10.")).count()
+    };
+    assert_eq!(addresses(), 2);
+    for sandbox in node.runtime().list_pod_sandboxes(Default::default()).await.unwrap() {
+        let shim = format!("containerd-shim-runc-v2.*{}", sandbox.id);
+        assert!(std::process::Command::new("pkill").args(["-9", "-f", &shim]).status().unwrap().success());
+    }
+    node.api.until(&never, |pod| phase(pod) == "Failed").await;
+    node.api.until(&always, |pod| is_ready(pod) && container(pod, "main")["restartCount"] == 1).await;
+    while addresses() != 1 {
+        tokio::task::yield_now().await;
+    }
+    kubelet.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn containers_restart_back_off_and_end_as_their_policy_says() {
     if !support::in_namespace("lifecycle::containers_restart_back_off_and_end_as_their_policy_says") {
         return;
