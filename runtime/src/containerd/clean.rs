@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use super::command::run;
 use super::cri::Cri;
 use super::daemon::{end, running};
-use super::{Config, Error, Programs, process, rules};
+use super::process::Process;
+use super::{Config, Error, Programs, rules, shims};
 use corvette_component::tasks::Tasks;
 
 /// libcni's cache of results, shared by all networks of a machine; entries start with the network's name.
@@ -137,14 +138,9 @@ async fn remove_containers(config: &Config) -> Result<(), Error> {
     all(deletions.collect::<Vec<_>>()).await
 }
 
-/// Kills the shims that serve our containerd, known by its address among their arguments.
+/// Kills the shims of our containerd.
 async fn end_shims(config: &Config) -> Result<(), Error> {
-    let address = config.socket.as_os_str().as_bytes();
-    let ours = |line: &[&[u8]]| {
-        let program = line.first().is_some_and(|program| program.ends_with(b"containerd-shim-runc-v2"));
-        program && line.contains(&address)
-    };
-    let shims = process::find(ours).map_err(Error::io("list", "/proc"))?;
+    let shims: Vec<Process> = shims::all(config)?.into_iter().map(|(process, _)| process).collect();
     for shim in &shims {
         shim.signal(Signal::SIGKILL).map_err(Error::io("signal", format!("/proc/{}", shim.pid)))?;
     }

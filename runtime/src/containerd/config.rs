@@ -74,6 +74,11 @@ impl Config {
         self.dir.join("state")
     }
 
+    /// The directory of the tasks that containerd knows, each a directory by its container's id.
+    pub(crate) fn tasks(&self) -> PathBuf {
+        self.state().join("io.containerd.runtime.v2.task").join("k8s.io")
+    }
+
     /// The directory in which runc keeps its state of containers.
     pub(crate) fn runc_root(&self) -> PathBuf {
         self.state().join("runc")

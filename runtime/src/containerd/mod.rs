@@ -2,7 +2,7 @@
 //!
 //! Files: [`Config`] says where things are and is turned into `config.toml` and the CNI list by pure functions
 //! (`files`); `programs` finds what must be installed; `daemon` spawns, adopts and supervises; `clean` takes all away
-//! with `rules`; `command` runs helper programs.
+//! with `rules`; `shims` ends what containerd forgot; `command` runs helper programs.
 //!
 //! Guarantees: at most one containerd per data directory; containers survive the end of the calling process and of
 //! containerd itself; what `clean` removes belongs to this data directory only.
@@ -17,6 +17,7 @@ mod files;
 mod process;
 mod programs;
 mod rules;
+mod shims;
 
 pub use clean::{clean, reset, stop};
 pub use config::Config;

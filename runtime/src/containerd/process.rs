@@ -1,5 +1,6 @@
 //! Processes by id and start time, so that a reused id is never taken for the old process.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,19 +75,29 @@ impl Process {
     }
 }
 
-/// Lists processes with their command lines (arguments separated by NUL) for which `wanted` holds.
-pub(crate) fn find(wanted: impl Fn(&[&[u8]]) -> bool) -> io::Result<Vec<Process>> {
+/// Lists processes in whose command lines `wanted` finds something, with that.
+pub(crate) fn find<T>(wanted: impl Fn(&[&[u8]]) -> Option<T>) -> io::Result<Vec<(Process, T)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
         let Ok(line) = fs::read(PathBuf::from("/proc").join(&name).join("cmdline")) else { continue };
         let arguments: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        if wanted(&arguments) {
-            found.extend(Process::running(pid));
+        if let Some(value) = wanted(&arguments) {
+            found.extend(Process::running(pid).map(|process| (process, value)));
         }
     }
     Ok(found)
+}
+
+/// The processes that have children.
+pub(crate) fn parents() -> io::Result<BTreeSet<i32>> {
+    let stats = fs::read_dir("/proc")?.flatten().filter_map(|entry| {
+        entry.file_name().to_str()?.parse::<i32>().ok()?;
+        fs::read_to_string(entry.path().join("stat")).ok()
+    });
+    // State and parent follow the name in parentheses.
+    Ok(stats.filter_map(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()).collect())
 }
 
 #[cfg(test)]
@@ -101,7 +112,11 @@ mod tests {
         let process = Process::running(i32::try_from(child.id()).unwrap()).expect("it runs");
         process.save(&file).unwrap();
         assert_eq!(Process::load(&file), Some(process));
-        assert!(find(|line| line.first() == Some(&b"sleep".as_slice())).unwrap().contains(&process));
+        assert!(
+            find(|line| (line.first() == Some(&b"sleep".as_slice())).then_some(())).unwrap().contains(&(process, ()))
+        );
+        assert!(parents().unwrap().contains(&std::process::id().cast_signed()));
+        assert!(!parents().unwrap().contains(&process.pid));
         process.signal(Signal::SIGKILL).unwrap();
         process.ended().await;
         assert_eq!(Process::load(&file), None, "a zombie does not count");
