@@ -114,11 +114,13 @@ fn follow(jobs: &[Arc<Job>], plan: &mut Plan) {
                     plan.status.last_successful_time = time;
                 }
             }
-            None => {
-                if !known && job.metadata.deletion_timestamp.is_none() {
-                    tracing::debug!(job = job.name_any(), "an active job is taken up");
-                }
+            // Ours by its annotation: made just before the status could be written.
+            None if known || job.annotations().contains_key(SCHEDULED) => {
                 plan.status.active.get_or_insert_default().push(reference(job));
+            }
+            None => {
+                let message = format!("Saw a job that the controller did not create or forgot: {}", job.name_any());
+                plan.told.push((EventType::Warning, "UnexpectedJob", message));
             }
         }
     }
@@ -221,7 +223,10 @@ mod tests {
     fn job(name: &str, end: Option<&str>) -> Arc<Job> {
         let conditions = end.map(|kind| json!([{"type": kind, "status": "True"}]));
         let value = json!({
-            "metadata": {"name": name, "namespace": "n", "uid": format!("u-{name}")},
+            "metadata": {
+                "name": name, "namespace": "n", "uid": format!("u-{name}"),
+                "annotations": {SCHEDULED: "1970-01-01T00:09:00Z"},
+            },
             "status": {"conditions": conditions},
         });
         Arc::new(serde_json::from_value(value).unwrap())
@@ -243,6 +248,17 @@ mod tests {
         assert!(plan(&cron("Allow", None, true), &[], now).create.is_none());
         assert!(plan(&cron("Allow", Some(10), false), &[], now).create.is_none());
         assert_eq!(allowed.again, Some(Duration::from_millis(30_100)));
+    }
+
+    #[test]
+    fn a_job_that_somebody_else_made_is_told_and_holds_nothing_up() {
+        let mut manual = Job::clone(&job("mine", None));
+        manual.metadata.annotations = None;
+        let plan = plan(&cron("Forbid", None, false), &[Arc::new(manual)], at(630));
+        let told = "Saw a job that the controller did not create or forgot: mine".to_owned();
+        assert_eq!(plan.told, [(EventType::Warning, "UnexpectedJob", told)]);
+        assert_eq!(plan.status.active, None);
+        assert!(plan.create.is_some());
     }
 
     #[test]
