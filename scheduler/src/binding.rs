@@ -69,13 +69,7 @@ impl Binder {
 
     /// Tells why the pod waits: event `FailedScheduling` and condition `PodScheduled`; evicts what a nomination names.
     pub async fn report(&self, pod: &PodInfo, error: &FitError, outcome: Outcome) {
-        let message = match (&outcome, error.nodes) {
-            (Outcome::Nominated(_), _) | (_, 0) => error.to_string(),
-            (Outcome::NotEligible(why), _) => format!("{error} preemption: {why}"),
-            (Outcome::NoVictims, nodes) => {
-                format!("{error} preemption: 0/{nodes} nodes are available: {}.", no_victims(error))
-            }
-        };
+        let message = why_it_waits(error, &outcome);
         self.recorder.event(&reference(&pod.key), EventType::Warning, "FailedScheduling", message.clone());
         let nominated = match &outcome {
             Outcome::Nominated(nomination) => Nominated::To(nomination.node.to_string()),
@@ -177,6 +171,17 @@ enum Nominated {
     Nowhere,
 }
 
+/// Says why the pod waits, and what upstream's plugins that make room say after that: the one for claims of devices
+/// comes before preemption.
+fn why_it_waits(error: &FitError, outcome: &Outcome) -> String {
+    let room = match (outcome, error.nodes) {
+        (Outcome::Nominated(_), _) | (_, 0) => return error.to_string(),
+        (Outcome::NotEligible(why), _) => (*why).to_owned(),
+        (Outcome::NoVictims, nodes) => format!("0/{nodes} nodes are available: {}.", no_victims(error)),
+    };
+    format!("{error} no new claims to deallocate, preemption: {room}")
+}
+
 /// Why preemption found nothing, per node, in upstream's words.
 fn no_victims(error: &FitError) -> String {
     let resolvable = error.resolvable.len();
@@ -186,7 +191,10 @@ fn no_victims(error: &FitError) -> String {
         part(resolvable, "No preemption victims found for incoming pod"),
         part(fixed, "Preemption is not helpful for scheduling"),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+    // As the reasons before them.
+    parts.sort();
+    parts.join(", ")
 }
 
 fn reference(key: &PodKey) -> ObjectReference {
@@ -197,5 +205,32 @@ fn reference(key: &PodKey) -> ObjectReference {
         name: Some(key.name.to_string()),
         uid: Some(key.uid.to_string()),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_waits_is_told_in_upstreams_words() {
+        let error = |resolvable: Vec<usize>| FitError {
+            nodes: 3,
+            reasons: [("Insufficient cpu".into(), 2), ("node(s) had untolerated taint(s)".into(), 1)].into(),
+            resolvable,
+            ..FitError::default()
+        };
+        let nodes = "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu.";
+        assert_eq!(
+            why_it_waits(&error(vec![0, 1]), &Outcome::NoVictims),
+            format!(
+                "{nodes} no new claims to deallocate, preemption: 0/3 nodes are available: \
+                 1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
+            )
+        );
+        assert_eq!(
+            why_it_waits(&error(vec![]), &Outcome::NotEligible("not eligible due to preemptionPolicy=Never.")),
+            format!("{nodes} no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.")
+        );
     }
 }

@@ -23,7 +23,7 @@ fn refusals_are_counted_in_upstreams_words() {
     let rows = [
         (json!({}), requesting("3", "1Gi"), "0/1 nodes are available: 1 Insufficient cpu."),
         (json!({}), requesting("3", "5Gi"), "0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory."),
-        (tainted, json!({}), "0/1 nodes are available: 1 node(s) had untolerated taint {team: a}."),
+        (tainted, json!({}), "0/1 nodes are available: 1 node(s) had untolerated taint(s)."),
         (cordoned, json!({}), "0/1 nodes are available: 1 node(s) were unschedulable."),
         (json!({}), selecting, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
         (json!({}), affine, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
@@ -41,6 +41,18 @@ fn refusals_are_counted_in_upstreams_words() {
         assert_eq!(place(&cache, &pod("p", wanted)), Err(message.to_owned()));
     }
     assert_eq!(place(&cluster(vec![]), &pod("p", json!({}))), Err("no nodes available to schedule pods".to_owned()));
+}
+
+#[test]
+fn no_eviction_helps_a_pod_that_is_too_big_for_the_whole_node() {
+    let mut cache = cluster(vec![node("n", json!({}))]);
+    let mut running = requesting("1500m", "1Mi");
+    merge(&mut running, json!({ "spec": { "nodeName": "n" } }));
+    cache.apply_pod(pod("there", running));
+    let resolvable = |cpu: &str| {
+        Cycle::new(1).run(cache.snapshot(), &pod("p", requesting(cpu, "1Mi"))).unwrap_err().resolvable.len()
+    };
+    assert_eq!((resolvable("1"), resolvable("3")), (1, 0));
 }
 
 #[test]

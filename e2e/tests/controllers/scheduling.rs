@@ -68,7 +68,7 @@ async fn a_more_important_pod_takes_the_place_of_another() {
     plane.create::<Pod>(&ns, of_class("meek", "1", "low")).await;
     assert_eq!(
         waits_because(&pods, "meek").await,
-        "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
+        "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: \
          1 No preemption victims found for incoming pod."
     );
     let urgent = plane.create::<Pod>(&ns, of_class("urgent", "1", "high")).await;
@@ -92,8 +92,8 @@ async fn a_pod_waits_for_its_claim_and_no_longer() {
     plane.create::<Pod>(&ns, wanted).await;
     assert_eq!(
         waits_because(&pods, "p").await,
-        "0/1 nodes are available: persistentvolumeclaim \"c\" not found. preemption: 0/1 nodes are available: \
-         1 Preemption is not helpful for scheduling."
+        "0/1 nodes are available: persistentvolumeclaim \"c\" not found. no new claims to deallocate, preemption: \
+         0/1 nodes are available: 1 Preemption is not helpful for scheduling."
     );
     let claim = json!({"metadata": {"name": "c"}, "spec": {"accessModes": ["ReadWriteOnce"], "volumeName": "v",
         "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}}});

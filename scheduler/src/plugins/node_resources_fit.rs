@@ -18,7 +18,13 @@ impl Plugin for NodeResourcesFit {
         if i64::try_from(node.pods.len()).unwrap_or(i64::MAX) >= node.info.max_pods {
             reasons.push("Too many pods".into());
         }
-        let lacks = |wanted: i64, used: i64, has: i64| wanted > 0 && wanted > has.saturating_sub(used);
+        // Whether a resource is lacking that the node would not have without any other pod either.
+        let mut hopeless = false;
+        let mut lacks = |wanted: i64, used: i64, has: i64| {
+            let lacking = wanted > 0 && wanted > has.saturating_sub(used);
+            hopeless |= lacking && wanted > has;
+            lacking
+        };
         if lacks(wanted.milli_cpu, used.milli_cpu, has.milli_cpu) {
             reasons.push("Insufficient cpu".into());
         }
@@ -34,7 +40,7 @@ impl Plugin for NodeResourcesFit {
                 reasons.push(format!("Insufficient {name}").into());
             }
         }
-        (!reasons.is_empty()).then(|| Rejection::resolvable(reasons))
+        (!reasons.is_empty()).then_some(Rejection { reasons, resolvable: !hopeless })
     }
 
     fn weight(&self) -> i64 {

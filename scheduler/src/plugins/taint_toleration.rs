@@ -14,9 +14,8 @@ impl Plugin for TaintToleration {
 
     fn filter(&self, pod: &PodInfo, node: &NodeView<'_>) -> Option<Rejection> {
         let repelling = node.info.taints.iter().filter(|t| t.effect.repels());
-        let untolerated = repelling.into_iter().find(|taint| !pod.tolerations.iter().any(|t| t.tolerates(taint)))?;
-        let (key, value) = (&untolerated.key, &untolerated.value);
-        Some(Rejection::fixed(format!("node(s) had untolerated taint {{{key}: {value}}}")))
+        let untolerated = repelling.into_iter().any(|taint| !pod.tolerations.iter().any(|t| t.tolerates(taint)));
+        untolerated.then(|| Rejection::fixed("node(s) had untolerated taint(s)"))
     }
 
     fn weight(&self) -> i64 {
