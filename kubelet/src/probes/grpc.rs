@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
+use tokio::time::Instant;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+
+/// How long after a failed connection the next is tried, as gRPC for Go does it first.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Asks a server for the health of a service. `Ok` when it serves.
 ///
@@ -13,35 +17,40 @@ use tonic::{Code, Request, Status};
 /// Why it is not healthy, in upstream's words.
 pub async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> Result<(), String> {
     let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let late = || {
-        format!(
-            "timeout: failed to connect service {address:?} within {}s: context deadline exceeded",
-            timeout.as_secs()
-        )
-    };
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|error| format!("error: failed to connect service at {address:?}: {error}"))?;
+    let deadline = Instant::now() + timeout;
+    let connected = tokio::time::timeout_at(deadline, connect(&endpoint)).await;
+    let channel = connected.map_err(|_| {
+        let seconds = timeout.as_secs();
+        format!("timeout: failed to connect service {address:?} within {seconds}s: context deadline exceeded")
+    })?;
     let call = async {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-        let channel = endpoint
-            .connect()
-            .await
-            .map_err(|error| format!("error: failed to connect service at {address:?}: {error}"))?;
         let mut client = tonic::client::Grpc::new(channel);
         client.ready().await.map_err(|error| format!("error: {error}"))?;
         let path = http::uri::PathAndQuery::from_static("/grpc.health.v1.Health/Check");
         let mut request = Request::new(service.to_owned());
         request.set_timeout(timeout);
-        client.unary(request, path, HealthCodec).await.map_err(|status| describe(&status))
+        client.unary(request, path, HealthCodec).await.map_err(|status| describe(&status, timeout))
     };
-    match tokio::time::timeout(timeout, call).await {
-        Err(_) => Err(late()),
-        Ok(Err(error)) => Err(error),
-        Ok(Ok(answer)) => match answer.into_inner() {
-            1 => Ok(()),
-            0 => Err(unhealthy("UNKNOWN")),
-            2 => Err(unhealthy("NOT_SERVING")),
-            3 => Err(unhealthy("SERVICE_UNKNOWN")),
-            other => Err(unhealthy(&other.to_string())),
-        },
+    let answer = tokio::time::timeout_at(deadline, call).await;
+    match answer.unwrap_or_else(|_| Err(describe(&Status::deadline_exceeded(""), timeout)))?.into_inner() {
+        1 => Ok(()),
+        0 => Err(unhealthy("UNKNOWN")),
+        2 => Err(unhealthy("NOT_SERVING")),
+        3 => Err(unhealthy("SERVICE_UNKNOWN")),
+        other => Err(unhealthy(&other.to_string())),
+    }
+}
+
+/// Connects, as often as it takes: a server that refuses may be about to listen, and upstream's client waits for it.
+async fn connect(endpoint: &Endpoint) -> Channel {
+    loop {
+        match endpoint.connect().await {
+            Ok(channel) => return channel,
+            Err(error) => tracing::debug!(%error, "gRPC probe not connected"),
+        }
+        tokio::time::sleep(CONNECT_AGAIN).await;
     }
 }
 
@@ -49,8 +58,9 @@ fn unhealthy(status: &str) -> String {
     format!("service unhealthy (responded with {status:?})")
 }
 
-fn describe(status: &Status) -> String {
+fn describe(status: &Status, timeout: Duration) -> String {
     match status.code() {
+        Code::DeadlineExceeded => format!("timeout: health rpc did not complete within {}s", timeout.as_secs()),
         Code::Unimplemented => format!(
             "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): {}",
             status.message()
@@ -117,5 +127,25 @@ impl Decoder for HealthCodec {
             shift += 7;
         }
         Ok(Some(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn failure(port: u16) -> String {
+        check("127.0.0.1", port, "", Duration::from_secs(1)).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_is_waited_for_and_one_that_is_silent_is_late() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(failure(port).await, "timeout: health rpc did not complete within 1s");
+        drop(listener);
+        let message =
+            format!("timeout: failed to connect service \"127.0.0.1:{port}\" within 1s: context deadline exceeded");
+        assert_eq!(failure(port).await, message);
     }
 }
