@@ -67,6 +67,8 @@ pub struct Agent {
     nudge: Arc<Notify>,
     reported: Option<Timestamp>,
     ready: bool,
+    /// The node takes no new pods, as it was last seen.
+    closed: bool,
     /// Told once the API has heard from this kubelet that the node is ready.
     started: watch::Sender<bool>,
 }
@@ -101,6 +103,7 @@ impl Agent {
             nudge: Arc::default(),
             reported: None,
             ready: false,
+            closed: false,
             started,
         }
     }
@@ -140,16 +143,38 @@ impl Agent {
             let parameters = PatchParams::default();
             timely(api.patch_status(&name, &parameters, &Patch::Strategic(patch))).await?;
             self.reported = Some(self.clock.now());
-            if ready != self.ready {
-                let reason = if ready { "NodeReady" } else { "NodeNotReady" };
-                self.events.node(&name, reason, &format!("Node {name} status is now: {reason}"));
-            }
+            self.tell(&known, &status);
         }
+        self.tell_schedulable(&node);
         self.ready = ready;
         if ready {
             self.started.send_replace(true);
         }
         Ok(())
+    }
+
+    /// Records what changed between two reports.
+    fn tell(&self, known: &NodeStatus, new: &NodeStatus) {
+        let name = &self.config.node_name;
+        let conditions = |status: &NodeStatus| status.conditions.clone().unwrap_or_default();
+        for reason in conditions::changes(&conditions(known), &conditions(new)) {
+            self.events.node(name, reason, &format!("Node {name} status is now: {reason}"));
+        }
+        let boot = |status: &NodeStatus| status.node_info.as_ref().map(|info| info.boot_id.clone());
+        let (before, now) = (boot(known).unwrap_or_default(), boot(new).unwrap_or_default());
+        if !before.is_empty() && before != now {
+            self.events.node_warning(name, "Rebooted", &format!("Node {name} has been rebooted, boot id: {now}"));
+        }
+    }
+
+    /// Records that somebody closed the node to new pods, or opened it.
+    fn tell_schedulable(&mut self, node: &Node) {
+        let closed = node.spec.as_ref().is_some_and(|spec| spec.unschedulable == Some(true));
+        if closed != std::mem::replace(&mut self.closed, closed) {
+            let (name, reason) =
+                (&self.config.node_name, if closed { "NodeNotSchedulable" } else { "NodeSchedulable" });
+            self.events.node(name, reason, &format!("Node {name} status is now: {reason}"));
+        }
     }
 
     async fn register(&self, api: &Api<Node>) -> Result<Node, Error> {

@@ -88,6 +88,26 @@ pub fn conditions(known: &[NodeCondition], health: &Health, now: Timestamp) -> V
     others.into_iter().chain(own).collect()
 }
 
+/// The events that tell how the kubelet's own conditions changed, in upstream's words.
+pub fn changes(known: &[NodeCondition], new: &[NodeCondition]) -> Vec<&'static str> {
+    let status = |list: &[NodeCondition], type_: &str| {
+        list.iter().find(|condition| condition.type_ == type_).map(|condition| condition.status == "True")
+    };
+    EVENTS
+        .into_iter()
+        .filter(|(type_, _, _)| status(known, type_) != status(new, type_))
+        .map(|(type_, yes, no)| if status(new, type_) == Some(true) { yes } else { no })
+        .collect()
+}
+
+/// Conditions with the events that tell when they become true and when false.
+const EVENTS: [(&str, &str, &str); 4] = [
+    ("MemoryPressure", "NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    ("DiskPressure", "NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    ("PIDPressure", "NodeHasInsufficientPID", "NodeHasSufficientPID"),
+    ("Ready", "NodeReady", "NodeNotReady"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +132,18 @@ mod tests {
         assert_eq!(ready(&second), ("KubeletReady".to_owned(), 100));
         assert_eq!(ready(&third), ("KubeletNotReady".to_owned(), 300));
         assert_eq!(second.len(), 4);
+    }
+
+    #[test]
+    fn events_tell_what_changed_and_nothing_else() {
+        let at = Timestamp::UNIX_EPOCH;
+        let first = conditions(&[], &health(&["not yet"]), at);
+        let told = ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeNotReady"];
+        assert_eq!(changes(&[], &first), told);
+        let mut full = health(&[]);
+        full.pressure.disk = true;
+        assert_eq!(changes(&first, &conditions(&first, &full, at)), ["NodeHasDiskPressure", "NodeReady"]);
+        assert_eq!(changes(&first, &first), Vec::<&str>::new());
     }
 
     #[test]

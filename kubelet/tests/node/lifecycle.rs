@@ -100,6 +100,7 @@ async fn a_kubelet_has_started_when_it_has_reported_the_node_itself() {
     for condition in stale["status"]["conditions"].as_array_mut().unwrap() {
         condition["lastHeartbeatTime"] = json!("2020-01-01T00:00:00Z");
     }
+    stale["spec"]["unschedulable"] = json!(true);
     node.api.put("/api/v1/nodes/node", stale);
     node.kill_runtime();
     let mut kubelet = node.kubelet();
@@ -107,6 +108,11 @@ async fn a_kubelet_has_started_when_it_has_reported_the_node_itself() {
     assert_eq!(heartbeat(&node), "2020-01-01T00:00:00Z");
     kubelet.started.wait_for(|started| *started).await.unwrap();
     assert_ne!(heartbeat(&node), "2020-01-01T00:00:00Z");
+    for reason in ["NodeHasSufficientMemory", "NodeReady", "NodeNotSchedulable"] {
+        while !node.said(reason, &format!("Node node status is now: {reason}")) {
+            tokio::task::yield_now().await;
+        }
+    }
     kubelet.kill().await;
 }
 
