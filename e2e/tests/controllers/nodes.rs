@@ -24,6 +24,16 @@ async fn every_node_gets_its_own_pod_range() {
     .await;
     ranges.sort();
     assert_eq!(ranges, ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"]);
+    nodes.delete("b", &Default::default()).await.unwrap();
+    for (reason, message) in [
+        ("RegisteredNode", "Node a event: Registered Node a in Controller"),
+        ("RemovingNode", "Node b event: Removing Node b from Controller"),
+    ] {
+        eventually("it is told", || async {
+            plane.events("default", reason).await.iter().any(|told| told == message).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,7 +55,7 @@ impl Controller for RangeController {
             return Ok(Action::Done);
         }
         let Some(range) = self.choose(&key.name) else {
-            let object = node_reference(&node);
+            let object = node_reference(&key.name);
             let message = format!("Node {} status is now: CIDRNotAvailable", key.name);
             self.recorder.event(&object, EventType::Normal, "CIDRNotAvailable", message);
             return Err(Error::Invalid(format!("no pod range is left for node {}", key.name)));
@@ -90,8 +90,8 @@ fn range_of(node: &Node) -> Option<&str> {
 }
 
 /// Returns the reference that events about nodes carry: upstream's uid is the node's name.
-pub fn node_reference(node: &Node) -> ObjectReference {
-    let name = node.metadata.name.clone();
+pub fn node_reference(name: &str) -> ObjectReference {
+    let name = Some(name.to_owned());
     ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Node".to_owned()),

@@ -84,9 +84,15 @@ pub fn build(cx: &Context, queue: Queue) -> Arc<dyn Controller> {
 impl Controller for LifecycleController {
     async fn reconcile(&self, key: &NamespacedName) -> Result<Action, Error> {
         let Some(node) = self.nodes.get(key) else {
-            self.heard.lock().remove(&key.name);
+            let known = self.heard.lock().remove(&key.name);
+            if known.is_some() {
+                self.tell(&key.name, "RemovingNode", &format!("Removing Node {} from Controller", key.name));
+            }
             return Ok(Action::Done);
         };
+        if !self.heard.lock().contains_key(&key.name) {
+            self.tell(&key.name, "RegisteredNode", &format!("Registered Node {} in Controller", key.name));
+        }
         let (heard, was_ready) = self.listen(&node);
         let patience = self.patience(&node);
         if heard.at.elapsed() >= patience
@@ -99,7 +105,7 @@ impl Controller for LifecycleController {
         if readiness(&node) != "True" {
             if was_ready {
                 let message = format!("Node {} status is now: NodeNotReady", key.name);
-                self.recorder.event(&node_reference(&node), EventType::Normal, "NodeNotReady", message);
+                self.recorder.event(&node_reference(&key.name), EventType::Normal, "NodeNotReady", message);
             }
             self.mark_pods(&key.name).await?;
         }
@@ -110,6 +116,12 @@ impl Controller for LifecycleController {
 }
 
 impl LifecycleController {
+    /// Records what becomes of a node here.
+    fn tell(&self, node: &str, reason: &str, what: &str) {
+        let message = format!("Node {node} event: {what}");
+        self.recorder.event(&node_reference(node), EventType::Normal, reason, message);
+    }
+
     /// Compares what the node tells with what it told before; also says whether it was ready then.
     fn listen(&self, node: &Node) -> (Heard, bool) {
         let lease = self.leases.get(&NamespacedName::new(LEASES, node.name_any()));
