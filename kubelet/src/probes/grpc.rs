@@ -30,7 +30,8 @@ pub async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> R
         client.ready().await.map_err(|error| format!("error: {error}"))?;
         let path = http::uri::PathAndQuery::from_static("/grpc.health.v1.Health/Check");
         let mut request = Request::new(service.to_owned());
-        request.set_timeout(timeout);
+        // For the server. Later than ours, which would otherwise be reported as a cancellation now and then.
+        request.set_timeout(timeout.saturating_mul(2));
         client.unary(request, path, HealthCodec).await.map_err(|status| describe(&status, timeout))
     };
     let answer = tokio::time::timeout_at(deadline, call).await;
