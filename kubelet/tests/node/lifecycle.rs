@@ -92,8 +92,15 @@ async fn a_kubelet_has_started_when_it_has_reported_the_node_itself() {
         let conditions = object["status"]["conditions"].as_array().unwrap();
         conditions.iter().find(|one| one["type"] == "Ready").unwrap()["lastHeartbeatTime"].clone()
     };
+    let told = async |node: &Node, reason: &str| {
+        while !node.said(reason, &format!("Node node status is now: {reason}")) {
+            tokio::task::yield_now().await;
+        }
+    };
     let mut kubelet = node.kubelet();
     kubelet.started.wait_for(|started| *started).await.unwrap();
+    told(&node, "NodeHasSufficientMemory").await;
+    told(&node, "NodeReady").await;
     kubelet.kill().await;
     // What an earlier kubelet said, long ago.
     let mut stale = node.api.get("/api/v1/nodes/node").unwrap();
@@ -108,11 +115,7 @@ async fn a_kubelet_has_started_when_it_has_reported_the_node_itself() {
     assert_eq!(heartbeat(&node), "2020-01-01T00:00:00Z");
     kubelet.started.wait_for(|started| *started).await.unwrap();
     assert_ne!(heartbeat(&node), "2020-01-01T00:00:00Z");
-    for reason in ["NodeHasSufficientMemory", "NodeReady", "NodeNotSchedulable"] {
-        while !node.said(reason, &format!("Node node status is now: {reason}")) {
-            tokio::task::yield_now().await;
-        }
-    }
+    told(&node, "NodeNotSchedulable").await;
     kubelet.kill().await;
 }
 
