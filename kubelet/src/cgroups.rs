@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use crate::blueprint::PodLimits;
 use crate::volumes::mounts;
 
 /// The cgroup below which the pods of one kubelet get theirs; unique to its directory, so that several clusters can
@@ -38,6 +39,40 @@ pub fn pods(root: &str) -> io::Result<BTreeSet<String>> {
     let entries = directories(root)?.into_iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     Ok(names.filter_map(|name| name.strip_prefix("pod").map(ToOwned::to_owned)).collect())
+}
+
+/// Limits all containers of a pod together. Only files that are there are written: which ones depends on the version of
+/// control groups and on the hierarchy.
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn limit(cgroup: &str, limits: &PodLimits) -> io::Result<()> {
+    for dir in directories(cgroup)? {
+        for (file, value) in settings(limits) {
+            let path = dir.join(file);
+            if path.exists() {
+                std::fs::write(&path, value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is written to which file, for both versions of control groups.
+fn settings(limits: &PodLimits) -> [(&'static str, String); 7] {
+    let or = |amount: i64, without: &str| if amount > 0 { amount.to_string() } else { without.to_owned() };
+    let period = PodLimits::CPU_PERIOD;
+    // As runc translates the shares of containers.
+    let weight = 1 + (limits.cpu_shares - 2).max(0) * 9999 / 262_142;
+    [
+        ("cpu.shares", limits.cpu_shares.to_string()),
+        ("cpu.cfs_period_us", period.to_string()),
+        ("cpu.cfs_quota_us", or(limits.cpu_quota, "-1")),
+        ("memory.limit_in_bytes", or(limits.memory, "-1")),
+        ("cpu.weight", weight.to_string()),
+        ("cpu.max", format!("{} {period}", or(limits.cpu_quota, "max"))),
+        ("memory.max", or(limits.memory, "max")),
+    ]
 }
 
 /// Kills what runs in a cgroup and below it, and says how many processes that were. Processes that a container's end

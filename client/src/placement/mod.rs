@@ -9,5 +9,5 @@ mod taints;
 
 pub use affinity::{NodeMatcher, NodeTerms, Preferred};
 pub use ports::{HostPort, host_ports};
-pub use resources::{Resources, of_pod, of_pod_nonzero};
+pub use resources::{Resources, limits_of_pod, of_pod, of_pod_nonzero};
 pub use taints::{Effect, Taint, Toleration};

@@ -82,12 +82,20 @@ impl Resources {
 /// What a pod asks for: its containers and sidecars together, or its largest init container with the sidecars started before it,
 /// whichever is more, plus overhead; pod-level requests replace the sum (`component-helpers/resource/helpers.go: PodRequests`).
 pub fn of_pod(spec: &PodSpec) -> Resources {
-    total(spec, requests_of)
+    total(spec, spec.resources.as_ref().and_then(|own| own.requests.as_ref()), requests_of)
+}
+
+/// What a pod may use at most, counted in the same way. A container without a limit counts as none: whether the sum is a
+/// limit at all is for the caller to find out.
+pub fn limits_of_pod(spec: &PodSpec) -> Resources {
+    let limits = |container: &Container| container.resources.as_ref().and_then(|r| r.limits.as_ref()).cloned();
+    let own = spec.resources.as_ref().and_then(|own| own.limits.as_ref());
+    total(spec, own, |container| limits(container).as_ref().map(Resources::from_map).unwrap_or_default())
 }
 
 /// The same for scoring, where a container without a request counts as a small one.
 pub fn of_pod_nonzero(spec: &PodSpec) -> Resources {
-    total(spec, |container| {
+    total(spec, spec.resources.as_ref().and_then(|own| own.requests.as_ref()), |container| {
         let mut amounts = requests_of(container);
         if amounts.milli_cpu == 0 {
             amounts.milli_cpu = DEFAULT_MILLI_CPU;
@@ -103,15 +111,19 @@ fn requests_of(container: &Container) -> Resources {
     container.resources.as_ref().and_then(|r| r.requests.as_ref()).map(Resources::from_map).unwrap_or_default()
 }
 
-fn total(spec: &PodSpec, requests: impl Fn(&Container) -> Resources) -> Resources {
+fn total(
+    spec: &PodSpec,
+    pod_level: Option<&BTreeMap<String, WireQuantity>>,
+    of_container: impl Fn(&Container) -> Resources,
+) -> Resources {
     let mut sum = Resources::default();
     for container in &spec.containers {
-        sum.add(&requests(container));
+        sum.add(&of_container(container));
     }
     let mut sidecars = Resources::default();
     let mut largest_init = Resources::default();
     for container in spec.init_containers.iter().flatten() {
-        let own = requests(container);
+        let own = of_container(container);
         if container.restart_policy.as_deref() == Some("Always") {
             sum.add(&own);
             sidecars.add(&own);
@@ -123,7 +135,7 @@ fn total(spec: &PodSpec, requests: impl Fn(&Container) -> Resources) -> Resource
         }
     }
     sum.raise_to(&largest_init);
-    if let Some(pod_level) = spec.resources.as_ref().and_then(|r| r.requests.as_ref()) {
+    if let Some(pod_level) = pod_level {
         let own = Resources::from_map(pod_level);
         if pod_level.contains_key("cpu") {
             sum.milli_cpu = own.milli_cpu;

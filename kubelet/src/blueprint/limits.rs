@@ -1,8 +1,11 @@
 //! Resource limits of containers in the kernel's terms. As upstream's `pkg/kubelet/cm/helpers_linux.go @ v1.36`.
 
+use corvette_client::placement;
 use corvette_proto::cri::LinuxContainerResources;
 use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use crate::pods::spec;
 use crate::resources::{self, Amounts};
 
 const SHARES_PER_CPU: i64 = 1024;
@@ -27,6 +30,45 @@ pub fn limits(pod: &Pod, container: &Container, capacity: Amounts, floor: i64) -
         memory_limit_in_bytes: memory.max(0),
         oom_score_adj: oom_score(pod, container, capacity.memory).max(floor),
         ..LinuxContainerResources::default()
+    }
+}
+
+/// Limits of the cgroup around all containers of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PodLimits {
+    /// Weight among pods, 1024 for a processor.
+    pub cpu_shares: i64,
+    /// Microseconds of processor in each [`PodLimits::CPU_PERIOD`]; 0 is no limit.
+    pub cpu_quota: i64,
+    /// Bytes; 0 is no limit.
+    pub memory: i64,
+}
+
+impl PodLimits {
+    /// Microseconds.
+    pub const CPU_PERIOD: i64 = PERIOD;
+
+    /// The same without limits: those of containers can be changed in any order below it.
+    pub fn lifted(self) -> Self {
+        Self { cpu_quota: 0, memory: 0, ..self }
+    }
+}
+
+/// Limits of a pod: its requests and limits together, the latter only where each container has one
+/// (`pkg/kubelet/cm/helpers_linux.go: ResourceConfigForPod @ v1.36`).
+pub fn of_pod(pod: &Pod) -> PodLimits {
+    let spec = pod.spec.clone().unwrap_or_default();
+    let all = placement::limits_of_pod(&spec);
+    let declared = |resource: &str| {
+        let of_pod = spec.resources.as_ref().and_then(|own| own.limits.as_ref()?.get(resource));
+        let mut containers = spec::all_containers(pod);
+        let positive = |quantity: Option<&Quantity>| quantity.and_then(resources::milli).is_some_and(|milli| milli > 0);
+        positive(of_pod) || containers.all(|container| positive(resources::limit(container, resource)))
+    };
+    PodLimits {
+        cpu_shares: shares(placement::of_pod(&spec).milli_cpu),
+        cpu_quota: if declared("cpu") { quota(all.milli_cpu).0 } else { 0 },
+        memory: if declared("memory") { all.memory } else { 0 },
     }
 }
 
@@ -73,6 +115,23 @@ mod tests {
         let limits = limits(&pod, container, capacity, -1000);
         assert_eq!((limits.cpu_shares, limits.cpu_quota, limits.cpu_period), (256, 50_000, 100_000));
         assert_eq!((limits.memory_limit_in_bytes, limits.oom_score_adj), (2 << 30, 875));
+    }
+
+    #[test]
+    fn a_pod_has_the_limits_of_all_its_containers_where_each_has_one() {
+        let of = |spec: serde_json::Value| of_pod(&serde_json::from_value(json!({ "spec": spec })).unwrap());
+        let sized = |requests: serde_json::Value, limits: serde_json::Value| json!({"name": "c", "resources": {"requests": requests, "limits": limits}});
+        let one = sized(json!({"cpu": "250m"}), json!({"cpu": "500m", "memory": "1Gi"}));
+        let two = sized(json!({"cpu": "1"}), json!({"cpu": "1"}));
+        let init = sized(json!({"cpu": "2"}), json!({"cpu": "3", "memory": "1Mi"}));
+        let limits = of(json!({"containers": [one, two]}));
+        assert_eq!(limits, PodLimits { cpu_shares: 1280, cpu_quota: 150_000, memory: 0 });
+        let limits = of(json!({"containers": [one], "initContainers": [init]}));
+        assert_eq!(limits, PodLimits { cpu_shares: 2048, cpu_quota: 300_000, memory: 1 << 30 });
+        let limits = of(json!({"containers": [two], "resources": {"limits": {"memory": "2Gi"}}}));
+        assert_eq!(limits, PodLimits { cpu_shares: 1024, cpu_quota: 100_000, memory: 2 << 30 });
+        let nothing = of(json!({"containers": [{"name": "c"}]}));
+        assert_eq!(nothing, PodLimits { cpu_shares: 2, cpu_quota: 0, memory: 0 });
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod sandbox;
 mod security;
 
 pub use container::{Parts, container};
-pub use limits::limits;
+pub use limits::{PodLimits, limits, of_pod as pod_limits};
 pub use sandbox::{Host, hostname, sandbox};
 pub use security::{ImageUser, check_non_root};

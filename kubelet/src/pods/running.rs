@@ -209,6 +209,7 @@ impl Worker {
             return Ok(None);
         }
         let volumes = self.set_up_volumes(pod).await?;
+        self.limit_pod(blueprint::pod_limits(pod)).await;
         let mut wait: Option<Duration> = None;
         for start in &plan.start {
             match self.start_one(pod, observed, &sandbox, &volumes, start).await {

@@ -327,6 +327,13 @@ async fn a_running_container_is_resized_in_place() {
     let before = support::views::id(Some(&pod), "main");
     let limit = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null";
     assert_eq!(node.exec(&path, "main", limit).await, "67108864\n");
+    let uid = pod["metadata"]["uid"].as_str().unwrap().to_owned();
+    let of_pod = || {
+        let group = format!("cvk-{}/pod{uid}", std::process::id());
+        let first = fs::read_to_string(format!("/sys/fs/cgroup/memory/{group}/memory.limit_in_bytes"));
+        first.or_else(|_| fs::read_to_string(format!("/sys/fs/cgroup/{group}/memory.max"))).unwrap()
+    };
+    assert_eq!(of_pod(), "67108864\n", "the pod as a whole is limited too");
 
     pod["spec"]["containers"][0]["resources"] = sized("96Mi");
     pod["metadata"]["generation"] = json!(2);
@@ -336,6 +343,7 @@ async fn a_running_container_is_resized_in_place() {
     };
     let mut pod = node.api.until(&path, has("96Mi")).await.unwrap();
     assert_eq!(node.exec(&path, "main", limit).await, "100663296\n");
+    assert_eq!(of_pod(), "100663296\n");
     assert_eq!(container(Some(&pod), "main")["allocatedResources"]["memory"], "96Mi");
 
     // What the node cannot give waits, and what runs goes on.
