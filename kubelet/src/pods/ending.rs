@@ -43,11 +43,11 @@ impl Worker {
                 Step::StopSandboxes(ids) => {
                     self.probes.clear();
                     for id in ids {
-                        self.deps.runtime.stop_pod_sandbox(&id).await?;
+                        self.stop_sandbox(&id).await?;
                     }
                 }
                 Step::Unmount => {
-                    self.release_sandbox(&observed).await?;
+                    self.release_sandbox(pod, &observed).await?;
                     self.deps.volumes.take_down(&self.uid).await?;
                     self.memory.unmounted = true;
                 }
@@ -85,16 +85,23 @@ impl Worker {
         }
     }
 
-    /// Stops a sandbox that ended by itself, as with its shim, and still has its address: nobody else gives that and
-    /// the network namespace back.
-    pub(super) async fn release_sandbox(&mut self, observed: &Observed) -> Result<(), Error> {
-        let newest = observed.sandboxes.first().filter(|newest| !newest.ready && !newest.ips.is_empty());
-        if let Some(newest) = newest.filter(|newest| !self.memory.released.contains(&newest.id)) {
-            self.deps.runtime.stop_pod_sandbox(&newest.id).await?;
-            // Runtimes that go on naming the address are not asked again.
-            self.memory.released.insert(newest.id.clone());
-        }
+    /// Stops a sandbox and remembers it.
+    pub(super) async fn stop_sandbox(&mut self, id: &str) -> Result<(), Error> {
+        self.deps.runtime.stop_pod_sandbox(id).await?;
+        self.memory.stopped.insert(id.to_owned());
         Ok(())
+    }
+
+    /// Stops a sandbox that ended by itself, as with its shim or the machine: nobody else gives its address and its
+    /// network namespace back. That of a pod which the API knows as finished was stopped when it finished, unless the
+    /// runtime still has an address for it.
+    pub(super) async fn release_sandbox(&mut self, pod: &Pod, observed: &Observed) -> Result<(), Error> {
+        let held = |ips: &[String]| !ips.is_empty() || !spec::finished(pod);
+        let newest = observed.sandboxes.first().filter(|newest| !newest.ready && held(&newest.ips));
+        match newest {
+            Some(newest) if !self.memory.stopped.contains(&newest.id) => self.stop_sandbox(&newest.id).await,
+            _ => Ok(()),
+        }
     }
 
     /// Reports the state of a pod that ends. Once the final status is given and the runtime has forgotten the

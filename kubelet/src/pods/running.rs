@@ -115,7 +115,7 @@ impl Worker {
             .collect();
         self.kill(pod, observed, &kills).await?;
         for sandbox in observed.sandboxes.iter().filter(|sandbox| sandbox.ready) {
-            self.deps.runtime.stop_pod_sandbox(&sandbox.id).await?;
+            self.stop_sandbox(&sandbox.id).await?;
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Worker {
             let message = "Pod sandbox changed, it will be killed and re-created.";
             self.deps.events.pod(pod, "SandboxChanged", message);
         }
-        self.release_sandbox(observed).await?;
+        self.release_sandbox(pod, observed).await?;
         self.set_up_volumes(pod).await?;
         let config = blueprint::sandbox(pod, attempt, &self.deps.host);
         let made = async {

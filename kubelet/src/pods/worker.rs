@@ -96,8 +96,8 @@ pub(super) struct Memory {
     pub(super) final_status: bool,
     /// Volumes were taken down.
     pub(super) unmounted: bool,
-    /// Sandboxes that ended by themselves and whose network was taken away.
-    pub(super) released: HashSet<String>,
+    /// Sandboxes that were stopped and whose network is gone.
+    pub(super) stopped: HashSet<String>,
     /// Containers whose Killing event was recorded.
     pub(super) killing: HashSet<String>,
     /// Results of probes that were known to the API were taken over.

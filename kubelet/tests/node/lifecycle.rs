@@ -136,15 +136,34 @@ async fn a_pod_whose_shim_is_killed_gives_its_address_back() {
         entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("10.")).count()
     };
     assert_eq!(addresses(), 2);
-    for sandbox in node.runtime().list_pod_sandboxes(Default::default()).await.unwrap() {
-        let shim = format!("containerd-shim-runc-v2.*{}", sandbox.id);
-        assert!(std::process::Command::new("pkill").args(["-9", "-f", &shim]).status().unwrap().success());
-    }
+    let kill_shims = async || {
+        let mut killed = 0;
+        for sandbox in node.runtime().list_pod_sandboxes(Default::default()).await.unwrap() {
+            let shim = format!("containerd-shim-runc-v2.*{}", sandbox.id);
+            let status = std::process::Command::new("pkill").args(["-9", "-f", &shim]).status().unwrap();
+            killed += usize::from(status.success());
+        }
+        killed
+    };
+    assert_eq!(kill_shims().await, 2);
     node.api.until(&never, |pod| phase(pod) == "Failed").await;
     node.api.until(&always, |pod| is_ready(pod) && container(pod, "main")["restartCount"] == 1).await;
     while addresses() != 1 {
         tokio::task::yield_now().await;
     }
+
+    // As after the machine's end: the network namespace is gone with the shim.
+    kubelet.kill().await;
+    let namespaces = node.dir.path().join("state/io.containerd.grpc.v1.cri/netns");
+    for namespace in std::fs::read_dir(namespaces).unwrap().flatten() {
+        let unmounted = std::process::Command::new("umount").arg(namespace.path()).status().unwrap();
+        assert!(unmounted.success());
+        std::fs::remove_file(namespace.path()).unwrap();
+    }
+    assert_eq!(kill_shims().await, 1);
+    let kubelet = node.kubelet();
+    node.api.until(&always, |pod| is_ready(pod) && container(pod, "main")["restartCount"] == 2).await;
+    assert_eq!(addresses(), 1);
     kubelet.kill().await;
 }
 
