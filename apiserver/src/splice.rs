@@ -36,6 +36,27 @@ pub fn put_partial(out: &mut BytesMut, object: &[u8], api_version: &str) -> bool
     true
 }
 
+/// Appends an object without its `apiVersion` and `kind`, which stored objects begin with; one that does not is appended
+/// whole.
+pub fn put_untyped(out: &mut BytesMut, object: &[u8]) {
+    let Some(rest) = after_type(object) else { return out.put_slice(object) };
+    out.put_u8(b'{');
+    out.put_slice(rest);
+}
+
+/// Returns what follows the type of an encoded object and the comma after it.
+fn after_type(object: &[u8]) -> Option<&[u8]> {
+    let rest = without_text_field(object.strip_prefix(b"{")?, b"\"apiVersion\":\"")?;
+    without_text_field(rest, b"\"kind\":\"")
+}
+
+/// Drops a field whose value is a string, which `head` begins, and the comma after it.
+fn without_text_field<'a>(fields: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
+    let value = fields.starts_with(head).then(|| head.len() - 1)?;
+    let rest = fields.get(skip_string(fields, value)?..)?;
+    Some(rest.strip_prefix(b",").unwrap_or(rest))
+}
+
 /// Returns the JSON of an encoded object's metadata.
 fn metadata(object: &[u8]) -> Option<&[u8]> {
     let start = metadata_start(object)? - 1;
@@ -121,6 +142,22 @@ mod tests {
         check(json!({"metadata": {}}));
         check(json!({"data": {"a": "\"metadata\":{", "b\\": "}", "metadata": "{"}, "metadata": {"name": "x"}}));
         check(json!({"count": 3, "a": [1, {"metadata": {}}], "b": null, "metadata": {"name": "x"}}));
+    }
+
+    #[test]
+    fn the_type_goes_and_the_rest_stays() {
+        for (object, rest) in [
+            (r#"{"apiVersion":"v1","kind":"X","metadata":{"kind":"Y"}}"#, r#"{"metadata":{"kind":"Y"}}"#),
+            (r#"{"apiVersion":"v1","kind":"X"}"#, "{}"),
+            (r#"{"kind":"X","apiVersion":"v1"}"#, r#"{"kind":"X","apiVersion":"v1"}"#),
+            (r#"{"apiVersion":"v1","data":{}}"#, r#"{"apiVersion":"v1","data":{}}"#),
+            ("[]", "[]"),
+            (r#"{"apiVersion":"#, r#"{"apiVersion":"#),
+        ] {
+            let mut out = BytesMut::new();
+            put_untyped(&mut out, object.as_bytes());
+            assert_eq!(out, rest);
+        }
     }
 
     #[test]

@@ -17,7 +17,12 @@ async fn a_created_object_is_read_back() {
     assert_eq!(server.get(&format!("{CONFIG_MAPS}/a")).await.expect(200), created);
     let list = server.get(CONFIG_MAPS).await.expect(200);
     assert_eq!(list["kind"], "ConfigMapList");
-    assert_eq!(list["items"], json!([created]));
+    let mut item = created.clone();
+    let fields = item.as_object_mut().unwrap();
+    assert_eq!((fields.remove("kind"), fields.remove("apiVersion")), (Some("ConfigMap".into()), Some("v1".into())));
+    assert_eq!(list["items"], json!([item]));
+    let yaml = server.request(Method::GET, CONFIG_MAPS, &[("accept", "application/yaml")], "").await;
+    assert!(!std::str::from_utf8(&yaml.body).unwrap().contains("kind: ConfigMap\n"), "{yaml:?}");
     assert_eq!(list["metadata"]["resourceVersion"], created["metadata"]["resourceVersion"]);
 }
 

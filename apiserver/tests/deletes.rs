@@ -4,6 +4,7 @@
 mod common;
 
 use common::{CONFIG_MAPS, PODS, Server, config_map, pod};
+use http::Method;
 use serde_json::{Value, json};
 
 async fn with_pod(name: &str, node: &str) -> Server {
@@ -106,8 +107,13 @@ async fn a_collection_is_deleted_by_selector() {
         object["metadata"]["labels"] = json!({"l": label});
         server.post(CONFIG_MAPS, &object).await.expect(201);
     }
-    let deleted = server.delete(&format!("{CONFIG_MAPS}?labelSelector=l%3Dx")).await.expect(200);
-    assert_eq!(deleted["items"].as_array().unwrap().len(), 2);
+    let path = format!("{CONFIG_MAPS}?labelSelector=l%3Dx");
+    let listed = server.get(&path).await.expect(200);
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let tried = server.request(Method::DELETE, &format!("{path}&dryRun=All"), &accept, "").await.expect(200);
+    assert_eq!((&tried["kind"], &tried["rows"][0]["cells"][0]), (&json!("Table"), &json!("a")));
+    let deleted = server.delete(&path).await.expect(200);
+    assert_eq!(deleted, listed, "they are shown as they were");
     let left = server.get(CONFIG_MAPS).await.expect(200);
     assert_eq!(left["items"][0]["metadata"]["name"], "b");
     assert_eq!(server.delete("/api/v1/configmaps").await.code, 405);

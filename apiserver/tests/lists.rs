@@ -126,8 +126,28 @@ async fn tables_and_metadata_are_views_of_a_list() {
     let metadata = server.request(Method::GET, CONFIG_MAPS, &accept, "").await.expect(200);
     assert_eq!(metadata["kind"], "PartialObjectMetadataList");
     assert!(metadata["items"][0]["data"].is_null());
+    assert_eq!(metadata["items"][0]["kind"], "PartialObjectMetadata");
     let only = [("accept", "application/cbor")];
     assert_eq!(server.request(Method::GET, CONFIG_MAPS, &only, "").await.code, 406);
+}
+
+#[tokio::test]
+async fn whole_objects_in_a_table_are_of_the_version_asked_for() {
+    let server = Server::start().await;
+    let scaler = json!({"metadata": {"name": "a"},
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 2, "targetCPUUtilizationPercentage": 9}});
+    let path = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
+    server.post(path, &scaler).await.expect(201);
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    for path in [format!("{path}?includeObject=Object"), format!("{path}/a?includeObject=Object")] {
+        let table = server.request(Method::GET, &path, &accept, "").await.expect(200);
+        let object = &table["rows"][0]["object"];
+        assert_eq!(
+            (&object["apiVersion"], &object["spec"]["targetCPUUtilizationPercentage"]),
+            (&json!("autoscaling/v1"), &json!(9))
+        );
+        assert_eq!(table["rows"][0]["cells"][2], "cpu: <unknown>/9%", "{table}");
+    }
 }
 
 #[tokio::test]

@@ -201,7 +201,11 @@ async fn expired(call: &Call, paging: &Paging) -> Result<Reply, Status> {
     Ok(Reply::Finished(reply::write_value(&call.headers, call.accept.media, false, StatusCode::GONE, answer).await))
 }
 
-async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
+/// Answers with a page as the client wants to see it.
+///
+/// # Errors
+/// The status the client sees.
+pub async fn render(call: &Call, page: Page) -> Result<Reply, Status> {
     let pretty = codec::wants_pretty(&call.info.query, &call.headers);
     if let (Some((api_version, kind, shown)), Media::Json, false) = (as_stored(call), call.accept.media, pretty) {
         let pieces = Pieces::new(api_version, kind, &page.metadata.to_string(), page.items, shown);
@@ -227,12 +231,21 @@ pub fn viewed(call: &Call, metadata: Value, mut objects: Vec<Value>) -> Result<V
         View::Table(version) => {
             let include = codec::include_object(&call.info.query)?;
             let options = Options { version, include, now: call.app.clock.now() };
-            tables::table(&*call.row.strategy, &objects, metadata, Headers::Shown, options)
+            let table = tables::table(&*call.row.strategy, &objects, metadata, Headers::Shown, options);
+            reply::serve_rows(&call.row, table)
         }
         View::Metadata(version) => tables::partial_list(&objects, metadata, version),
         View::Object => {
-            objects.iter_mut().for_each(|object| call.row.from_storage(object));
-            list_of(call, metadata, objects)
+            for object in &mut objects {
+                call.row.from_storage(object);
+                remove_type(object);
+            }
+            json!({
+                "kind": call.row.list_kind,
+                "apiVersion": call.row.api_version,
+                "metadata": metadata,
+                "items": objects,
+            })
         }
     })
 }
@@ -271,15 +284,12 @@ async fn messages(call: &Call, page: &Page) -> Result<Option<Bytes>, Status> {
     list.finish(&page.metadata).map(Bytes::from).map(Some).map_err(failed)
 }
 
-/// Makes the list object of a kind. Items carry their kind and version, which upstream leaves out for built-in kinds and
-/// clients accept: the bytes at hand are sent unchanged.
-pub fn list_of(call: &Call, metadata: Value, items: Vec<Value>) -> Value {
-    json!({
-        "kind": call.row.list_kind,
-        "apiVersion": call.row.api_version,
-        "metadata": metadata,
-        "items": items,
-    })
+/// Takes from an item what its list says of all.
+fn remove_type(object: &mut Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("apiVersion");
+        fields.remove("kind");
+    }
 }
 
 #[cfg(test)]

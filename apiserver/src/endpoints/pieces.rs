@@ -20,7 +20,7 @@ pub const CHUNK: usize = 64 * 1024;
 /// How items are shown.
 #[derive(Clone, Copy, Debug)]
 pub enum Shown {
-    /// As they are.
+    /// All but their kind and version, which the list's say.
     Whole,
     /// Their metadata.
     Metadata(MetaVersion),
@@ -70,7 +70,7 @@ impl Pieces {
     fn put(&self, chunk: &mut BytesMut, item: &Item) {
         match self.shown {
             Shown::Metadata(version) if splice::put_partial(chunk, &item.json, version.api_version()) => {}
-            _ => chunk.put_slice(&item.json),
+            _ => splice::put_untyped(chunk, &item.json),
         }
     }
 }
@@ -141,8 +141,10 @@ mod tests {
     use super::*;
 
     fn items(count: usize) -> Vec<Item> {
-        let json = |at| json!({"kind": "X", "metadata": {"name": at}, "text": "x".repeat(1000)}).to_string();
-        (0..count).map(|at| Item { key: "k".into(), json: json(at).into() }).collect()
+        let text = "x".repeat(1000);
+        let json =
+            |at| format!(r#"{{"apiVersion":"v1","kind":"X","metadata":{{"name":{at}}},"text":"{text}"}}"#).into();
+        (0..count).map(|at| Item { key: "k".into(), json: json(at) }).collect()
     }
 
     async fn body(count: usize, shown: Shown, gzip: bool) -> (Vec<u8>, bool) {
@@ -168,6 +170,7 @@ mod tests {
                 let names: Vec<u64> =
                     list["items"].as_array().unwrap().iter().map(|i| i["metadata"]["name"].as_u64().unwrap()).collect();
                 assert_eq!(names, (0..count as u64).collect::<Vec<_>>());
+                assert!(list["items"].as_array().unwrap().iter().all(|item| item.get("kind").is_none()));
             }
         }
     }

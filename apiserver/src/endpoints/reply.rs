@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     body::{self, Body},
-    tables::{self, Headers, IncludeObject, Options},
+    registry::Row,
+    tables::{self, Headers, Options},
 };
 
 /// Bodies above this many bytes are compressed for clients that accept it (upstream's threshold).
@@ -83,12 +84,22 @@ fn viewed(call: &Call, object: Value) -> Result<Value, Status> {
 
 /// Shows one served object as a table; strategies know storage versions only.
 pub fn table_of_one(call: &Call, object: &Value, options: Options) -> Value {
-    if call.row.is_storage_version() || options.include == IncludeObject::Object {
-        return tables::table_of_one(&*call.row.strategy, object, Headers::Shown, options);
-    }
     let mut stored = object.clone();
     call.row.to_storage(&mut stored);
-    tables::table_of_one(&*call.row.strategy, &stored, Headers::Shown, options)
+    serve_rows(&call.row, tables::table_of_one(&*call.row.strategy, &stored, Headers::Shown, options))
+}
+
+/// Puts whole objects in a table's rows into the version the client asked for.
+pub fn serve_rows(row: &Row, mut table: Value) -> Value {
+    if row.is_storage_version() {
+        return table;
+    }
+    for line in table.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(object) = line.get_mut("object").filter(|object| meta::kind(object) == row.kind) {
+            row.from_storage(object);
+        }
+    }
+    table
 }
 
 async fn write(call: &Call, code: StatusCode, object: Value) -> Response<Body> {

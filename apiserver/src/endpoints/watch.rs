@@ -270,7 +270,7 @@ impl Running {
             View::Table(version) => {
                 let headers = std::mem::replace(&mut self.headers, Headers::Omitted);
                 let options = Options { version, include: self.include, now: self.call.app.clock.now() };
-                tables::table_of_one(&*row.strategy, &stored, headers, options)
+                reply::serve_rows(row, tables::table_of_one(&*row.strategy, &stored, headers, options))
             }
         })
     }
