@@ -235,11 +235,15 @@ fn check_identity(call: &Call, new: &Value, old: &Value) -> Result<(), Status> {
 
 /// Refuses an update that is meant for an object with another uid; `actual` is empty when there is none at all.
 pub fn other_uid(call: &Call, wanted: &str, actual: &str) -> Status {
-    let key = call.key().unwrap_or_default();
-    let detail = format!(
-        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {actual}"
-    );
+    let detail = precondition_failed(&call.key().unwrap_or_default(), "UID", wanted, actual);
     status::conflict(&call.row.group_resource(), &call.info.name, detail)
+}
+
+/// Says which part of an object's identity is not as the client demands, in the words of upstream's storage.
+pub fn precondition_failed(key: &str, field: &str, wanted: &str, actual: &str) -> String {
+    format!(
+        "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {actual}"
+    )
 }
 
 /// Refuses an update without resourceVersion. Upstream prints the number as Go prints unsigned ones.
@@ -256,19 +260,23 @@ fn version_required(kind: &GroupKind, name: &str) -> Status {
     failed
 }
 
-/// Carries over what no client may change.
+/// Carries over what no client may change. What upstream refuses to have set stays, for validation to find.
 fn carry_system_fields(new: &mut Value, old: &Value) {
     meta::remove_field(new, "managedFields");
-    meta::remove_field(new, "selfLink");
-    for field in
-        ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"]
-    {
+    for field in ["uid", "creationTimestamp", "generation", "selfLink"] {
         match meta::field(old, field) {
             Some(value) => meta::set_field(new, field, value.clone()),
             None => {
                 meta::remove_field(new, field);
             }
         }
+    }
+    if let Some(at) = meta::field(old, "deletionTimestamp") {
+        meta::set_field(new, "deletionTimestamp", at.clone());
+    }
+    let unset = meta::field(new, "deletionGracePeriodSeconds").is_none_or(Value::is_null);
+    if let Some(seconds) = meta::field(old, "deletionGracePeriodSeconds").filter(|_| unset) {
+        meta::set_field(new, "deletionGracePeriodSeconds", seconds.clone());
     }
 }
 

@@ -4,8 +4,10 @@
 
 use bytes::Bytes;
 use corvette_api::{
+    gvk::GroupResource,
     kinds, meta,
-    status::{self, Status},
+    quote::quote,
+    status::{self, Reason, Status},
     time,
 };
 use http::StatusCode;
@@ -15,7 +17,7 @@ use crate::{
     endpoints::{
         call::Call,
         codec::{self, Expected},
-        create,
+        create, modify,
         options::WriteOptions,
         reply::Reply,
     },
@@ -40,33 +42,33 @@ pub async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
 /// Binds the pod `name`, or the one the binding names when that is empty.
 ///
 /// # Errors
-/// 404 when there is no such pod, 409 when it is bound or going, 422 for a bad target.
+/// 404 when there is no such pod, 409 when it is bound or going or not the one meant, 500 for a bad target.
 pub async fn bind(call: &Call, name: &str, body: &Bytes) -> Result<Reply, Status> {
     let options = WriteOptions::parse(&call.info.query, "CreateOptions")?;
     let mut binding = codec::decode_body(call, body, EXPECTED, options.field_validation)?;
     create::match_namespace(call, &mut binding)?;
-    if !name.is_empty() && !meta::name(&binding).is_empty() && meta::name(&binding) != name {
+    if !name.is_empty() && meta::name(&binding) != name {
         return Err(status::bad_request("name in URL does not match name in Binding object"));
     }
-    let name = if name.is_empty() { meta::name(&binding).to_owned() } else { name.to_owned() };
     let errors = kinds::table::find("", "Binding").validate(&binding);
     if !errors.is_empty() {
-        let kind = corvette_api::gvk::GroupKind::new("", "Binding");
-        return Err(status::invalid(&kind, &name, &errors));
+        // Upstream does not say that it is the client's fault.
+        return Err(Status::new(500, Reason::Unknown, errors.to_string()));
     }
-    assign(call, &name, &binding, &options).await?;
+    assign(call, meta::name(&binding), &binding, &options).await?;
     let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Reply::Object(StatusCode::CREATED, done))
 }
 
 async fn assign(call: &Call, name: &str, binding: &Value, options: &WriteOptions) -> Result<(), Status> {
-    let pods = corvette_api::gvk::GroupResource::new("", "pods");
+    let pods = GroupResource::new("", "pods");
     let key = format!("/registry/pods/{}/{name}", call.namespace().unwrap_or_default());
     let mut found = call.app.objects.fresh(&key).await?;
     for _ in 0..ATTEMPTS {
         let Some(current) = found else { return Err(status::not_found(&pods, name)) };
         let mut pod = current.value;
-        check(&pods, &pod, binding)?;
+        check_preconditions(&key, &pod, binding)?;
+        check(&pod)?;
         set_node(&mut pod, binding, &time::format(call.app.clock.now()));
         if options.dry_run {
             return Ok(());
@@ -79,26 +81,34 @@ async fn assign(call: &Call, name: &str, binding: &Value, options: &WriteOptions
     Err(status::object_modified(&pods, name))
 }
 
-fn check(pods: &corvette_api::gvk::GroupResource, pod: &Value, binding: &Value) -> Result<(), Status> {
+/// Checks that the pod is the one that the binding is for.
+fn check_preconditions(key: &str, pod: &Value, binding: &Value) -> Result<(), Status> {
+    for (field, asked, is) in [
+        ("UID", meta::uid(binding), meta::uid(pod)),
+        ("ResourceVersion", meta::resource_version(binding), meta::resource_version(pod)),
+    ] {
+        if !asked.is_empty() && asked != is {
+            let detail = modify::precondition_failed(key, field, asked, is);
+            return Err(status::conflict(&GroupResource::new("", "pods"), meta::name(pod), detail));
+        }
+    }
+    Ok(())
+}
+
+fn check(pod: &Value) -> Result<(), Status> {
     let name = meta::name(pod);
-    let (uid, asked) = (meta::uid(pod), meta::uid(binding));
-    if !asked.is_empty() && asked != uid {
-        let detail = format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {uid}");
-        return Err(status::conflict(pods, name, detail));
-    }
-    if meta::is_being_deleted(pod) {
-        let detail = format!("pod {name} is being deleted, cannot be assigned to a host");
-        return Err(status::conflict(pods, name, detail));
-    }
-    match pod.pointer("/spec/nodeName").and_then(Value::as_str) {
-        Some(node) if !node.is_empty() => {
-            Err(status::conflict(pods, name, format!("pod {name} is already assigned to node \"{node}\"")))
-        }
-        _ if pod.pointer("/spec/schedulingGates").and_then(Value::as_array).is_some_and(|gates| !gates.is_empty()) => {
-            Err(status::conflict(pods, name, format!("pod {name} has non-empty .spec.schedulingGates")))
-        }
-        _ => Ok(()),
-    }
+    let node = pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
+    let gates = pod.pointer("/spec/schedulingGates").and_then(Value::as_array);
+    let detail = if meta::is_being_deleted(pod) {
+        format!("pod {name} is being deleted, cannot be assigned to a host")
+    } else if !node.is_empty() {
+        format!("pod {name} is already assigned to node {}", quote(node))
+    } else if gates.is_some_and(|gates| !gates.is_empty()) {
+        format!("pod {name} has non-empty .spec.schedulingGates")
+    } else {
+        return Ok(());
+    };
+    Err(status::conflict(&GroupResource::new("", "pods/binding"), name, detail))
 }
 
 fn set_node(pod: &mut Value, binding: &Value, now: &str) {
@@ -136,9 +146,28 @@ mod tests {
         assert_eq!(pod["spec"]["nodeName"], "n");
         assert_eq!(pod["status"]["conditions"][0]["status"], "True");
         assert_eq!(pod["status"]["conditions"].as_array().unwrap().len(), 1);
-        let pods = corvette_api::gvk::GroupResource::new("", "pods");
-        let status = check(&pods, &pod, &binding).unwrap_err();
-        assert_eq!(status.code, 409);
-        assert!(status.message.ends_with("pod p is already assigned to node \"n\""));
+        let status = check(&pod).unwrap_err();
+        assert_eq!(
+            (status.code, status.message.as_str()),
+            (409, "Operation cannot be fulfilled on pods/binding \"p\": pod p is already assigned to node \"n\"")
+        );
+        assert_eq!(status.details.unwrap().kind, "pods/binding");
+    }
+
+    #[test]
+    fn a_binding_may_name_the_pod_it_is_for() {
+        let pod = json!({"metadata": {"name": "p", "uid": "u", "resourceVersion": "7"}});
+        for (binding, says) in [
+            (json!({"metadata": {"uid": "u", "resourceVersion": "7"}}), None),
+            (json!({"metadata": {"uid": "w"}}), Some("UID in precondition: w, UID in object meta: u")),
+            (
+                json!({"metadata": {"resourceVersion": "6"}}),
+                Some("ResourceVersion in precondition: 6, ResourceVersion in object meta: 7"),
+            ),
+        ] {
+            let refused = check_preconditions("/registry/pods/default/p", &pod, &binding).err();
+            let start = "Operation cannot be fulfilled on pods \"p\": StorageError: invalid object, Code: 4, Key: /registry/pods/default/p, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ";
+            assert_eq!(refused.map(|status| status.message), says.map(|says| format!("{start}{says}")));
+        }
     }
 }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use corvette_api::{
     field::{Errors, Path},
-    gvk::GroupKind,
+    gvk::{GroupKind, GroupResource},
     kinds::{ScalePaths, scale},
     meta,
-    status::{self, Status},
+    status::{self, Reason, Status},
 };
 use serde_json::Value;
 
@@ -35,7 +35,11 @@ pub async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
     let paths = call.row.strategy.scale().ok_or_else(|| call.not_found())?;
     let (edit, options) = match call.info.verb {
         Verb::Get => {
-            return Ok(Reply::ok(scale::read(&get::stored(call).await?, &paths)));
+            let found = get::stored(call).await.map_err(|failed| match failed.reason {
+                Reason::NotFound => not_found(call),
+                _ => failed,
+            })?;
+            return Ok(Reply::ok(scale::read(&found, &paths)));
         }
         Verb::Patch => {
             let patch = Patch::parse(call, &body, true)?;
@@ -52,6 +56,17 @@ pub async fn handle(call: &Call, body: Bytes) -> Result<Reply, Status> {
     };
     let changed = modify::modify(call, Part::Main, &edit, &options).await?.ok_or_else(|| call.not_found())?;
     Ok(Reply::ok(scale::read(&changed.into_value()?, &paths)))
+}
+
+/// 404 of a read. Upstream names the subresource for these kinds, one of them by the scale's group.
+fn not_found(call: &Call) -> Status {
+    let group = match &*call.row.plural {
+        "deployments" | "replicasets" => call.row.group.clone(),
+        "replicationcontrollers" => "autoscaling".into(),
+        _ => return call.not_found(),
+    };
+    let resource = format!("{}/scale", call.row.plural).into();
+    status::not_found(&GroupResource { group, resource }, &call.info.name)
 }
 
 enum Change {
