@@ -6,21 +6,16 @@ use corvette_api::{
     decode, meta,
     status::{self, Status},
 };
-use http::{Method, Request};
-use http_body_util::BodyExt;
-use serde_json::{Value, json};
-use tower::ServiceExt;
+use http::Method;
+use serde_json::Value;
 
-use crate::{ApiServer, UserInfo, body, config::Config, endpoints::codec, user::SYSTEM_MASTERS};
+use crate::{ApiServer, config::Config, kubernetes_endpoints::Reconciler, loopback};
 
 const NAMESPACES: &str = include_str!("../../manifests/bootstrap/namespaces.yaml");
 const PRIORITY_CLASSES: &str = include_str!("../../manifests/bootstrap/priority-classes.yaml");
 const KUBERNETES_SERVICE: &str = include_str!("../../manifests/bootstrap/kubernetes-service.yaml");
 
-/// User in whose name the objects are written (upstream's loopback client).
-const LOOPBACK: &str = "system:apiserver";
-
-/// Creates what is missing and points the `kubernetes` service at this server.
+/// Creates what is missing and makes this server an endpoint of the `kubernetes` service.
 ///
 /// # Errors
 /// When the store cannot be read or written.
@@ -29,18 +24,16 @@ pub async fn run(server: &ApiServer) -> Result<(), Status> {
         ensure(server, &object).await?;
     }
     let config = &server.app().config;
-    // A server that only this machine reaches has no endpoint for pods.
-    let reachable = !config.advertise_address.is_loopback() && !config.advertise_address.is_unspecified();
-    for mut object in objects(KUBERNETES_SERVICE)? {
-        if meta::kind(&object) != "Service" && !reachable {
-            continue;
-        }
-        fill(&mut object, config);
-        if !ensure(server, &object).await? && meta::kind(&object) != "Service" {
-            refresh(server, object).await?;
-        }
+    let Ok([mut service, endpoints, slice]) = <[Value; 3]>::try_from(objects(KUBERNETES_SERVICE)?) else {
+        return Err(status::internal("the manifest of the kubernetes service is not three objects"));
+    };
+    fill(&mut service, config);
+    ensure(server, &service).await?;
+    // A server that only this machine reaches is no endpoint for pods.
+    if config.advertise_address.is_loopback() || config.advertise_address.is_unspecified() {
+        return Ok(());
     }
-    Ok(())
+    Reconciler::new(server.clone(), endpoints, slice).start().await
 }
 
 fn objects(text: &str) -> Result<Vec<Value>, Status> {
@@ -53,80 +46,21 @@ fn objects(text: &str) -> Result<Vec<Value>, Status> {
         .collect()
 }
 
-/// Fills in this server's address and port.
-fn fill(object: &mut Value, config: &Config) {
-    let port = json!({"name": "https", "port": config.secure_port, "protocol": "TCP"});
-    let address = config.advertise_address.to_string();
-    match meta::kind(object) {
-        "Service" => {
-            let spec = meta::child_map(meta::as_map(object), "spec");
-            spec.insert("clusterIP".to_owned(), config.service_cidr.nth(0).to_string().into());
-            for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-                meta::as_map(port).insert("targetPort".to_owned(), config.secure_port.into());
-            }
-        }
-        "Endpoints" => {
-            let subsets = json!([{"addresses": [{"ip": address}], "ports": [port]}]);
-            meta::as_map(object).insert("subsets".to_owned(), subsets);
-        }
-        _ => {
-            let map = meta::as_map(object);
-            let family = if config.advertise_address.is_ipv4() { "IPv4" } else { "IPv6" };
-            map.insert("addressType".to_owned(), family.into());
-            map.insert("endpoints".to_owned(), json!([{"addresses": [address], "conditions": {"ready": true}}]));
-            map.insert("ports".to_owned(), json!([port]));
-        }
+/// Fills in the service's address and this server's port.
+fn fill(service: &mut Value, config: &Config) {
+    let spec = meta::child_map(meta::as_map(service), "spec");
+    spec.insert("clusterIP".to_owned(), config.service_cidr.nth(0).to_string().into());
+    for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+        meta::as_map(port).insert("targetPort".to_owned(), config.secure_port.into());
     }
 }
 
-/// Creates an object; returns whether it was missing.
-async fn ensure(server: &ApiServer, object: &Value) -> Result<bool, Status> {
-    let (code, answer) = call(server, Method::POST, &collection(object), object).await?;
-    match code {
-        201 => Ok(true),
-        409 => Ok(false),
-        _ => Err(failed(object, &answer)),
+/// Creates an object unless there is one.
+async fn ensure(server: &ApiServer, object: &Value) -> Result<(), Status> {
+    let (code, answer) = loopback::call(server, Method::POST, &loopback::collection(object), object).await?;
+    if matches!(code, 201 | 409) {
+        return Ok(());
     }
-}
-
-/// Replaces an object that another start of the server wrote.
-async fn refresh(server: &ApiServer, object: Value) -> Result<(), Status> {
-    let path = format!("{}/{}", collection(&object), meta::name(&object));
-    let (code, answer) = call(server, Method::PUT, &path, &object).await?;
-    if code == 200 { Ok(()) } else { Err(failed(&object, &answer)) }
-}
-
-fn failed(object: &Value, answer: &Value) -> Status {
     let message = answer.get("message").and_then(Value::as_str).unwrap_or_default();
-    status::internal(format!("cannot write {} {}: {message}", meta::kind(object), meta::name(object)))
-}
-
-/// Path of the collection an object is created in.
-fn collection(object: &Value) -> String {
-    let api_version = meta::api_version(object);
-    let root = if api_version.contains('/') { format!("/apis/{api_version}") } else { format!("/api/{api_version}") };
-    let plural = match meta::kind(object) {
-        "Namespace" => "namespaces",
-        "PriorityClass" => "priorityclasses",
-        "Service" => "services",
-        "Endpoints" => "endpoints",
-        _ => "endpointslices",
-    };
-    match meta::namespace(object) {
-        "" => format!("{root}/{plural}"),
-        namespace => format!("{root}/namespaces/{namespace}/{plural}"),
-    }
-}
-
-async fn call(server: &ApiServer, method: Method, path: &str, object: &Value) -> Result<(u16, Value), Status> {
-    let request =
-        Request::builder().method(method).uri(path).body(body::full(object.to_string())).map_err(status::internal)?;
-    let local = server.local(UserInfo::new(LOOPBACK, &[SYSTEM_MASTERS]));
-    let response = match local.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    let code = response.status().as_u16();
-    let bytes = response.into_body().collect().await.map_err(status::internal)?.to_bytes();
-    Ok((code, codec::parse_stored(&bytes)?))
+    Err(status::internal(format!("cannot write {} {}: {message}", meta::kind(object), meta::name(object))))
 }

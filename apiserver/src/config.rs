@@ -23,6 +23,8 @@ pub struct Config {
     pub advertise_address: IpAddr,
     /// Port at which the cluster reaches this server.
     pub secure_port: u16,
+    /// How long this server stays among the endpoints of the `kubernetes` service after it was killed.
+    pub endpoint_lease: Duration,
     /// How this server talks to kubelets; `None` refuses exec, logs and the like of remote kubelets.
     pub kubelet_tls: Option<Arc<rustls::ClientConfig>>,
     /// Who signs service account tokens; without one there are none, and pods get none.
@@ -34,7 +36,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Makes a configuration with upstream's ranges: services in 10.96.0.0/12, node ports 30000 to 32767.
+    /// Makes a configuration with upstream's ranges (services in 10.96.0.0/12, node ports 30000 to 32767) and lease of endpoints
+    /// (15 s).
     ///
     /// # Panics
     /// Never: the range is a literal.
@@ -45,6 +48,7 @@ impl Config {
             node_ports: 30000..=32767,
             advertise_address,
             secure_port,
+            endpoint_lease: Duration::from_secs(15),
             kubelet_tls: None,
             issuer: None,
             drain: Duration::from_secs(5),

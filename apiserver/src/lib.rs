@@ -18,6 +18,8 @@ pub mod endpoints;
 pub mod filters;
 mod health;
 pub mod hooks;
+mod kubernetes_endpoints;
+mod loopback;
 mod metrics;
 pub mod nonresource;
 pub mod objects;

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::Signal;
 
 /// How long one program may run.
 const PROGRAM_DEADLINE: Duration = Duration::from_secs(120);
@@ -81,10 +82,14 @@ pub fn run(command: &mut Command, input: Option<&str>) -> Result<Output> {
 
 /// Ends a process of ours at once.
 pub(crate) fn kill(pid: u32) {
-    use nix::sys::signal::{Signal, kill};
+    signal(pid, Signal::SIGKILL);
+}
+
+/// Sends a signal to a process of ours.
+pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Ok(pid) = i32::try_from(pid) {
         // It may have ended by itself.
-        kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).ok();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).ok();
     }
 }
 

@@ -40,6 +40,14 @@ impl Machine {
     /// Address of the machine, the same in every namespace.
     pub const ADDRESS: &str = "172.30.0.1";
 
+    /// Gives the machine another address.
+    ///
+    /// # Errors
+    /// When `ip` fails.
+    pub fn add_address(&self, address: &str) -> Result<()> {
+        ip(&["-n", &self.name, "addr", "add", &format!("{address}/24"), "dev", "node0"])
+    }
+
     /// A command that runs on this machine.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new("nsenter");

@@ -7,8 +7,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::Signal;
 
-use crate::command::kill;
+use crate::command::{kill, signal};
 
 /// How long it may take to say `ready` on a busy machine.
 const READY_DEADLINE: Duration = Duration::from_secs(90);
@@ -57,6 +58,16 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it failed.
+    pub fn stop(mut self) -> Result<()> {
+        signal(self.child.id(), Signal::SIGTERM);
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { bail!("{status}\n{}", self.log()) }
+    }
+
     /// Kills it as `kill -9` does, and nothing else.
     pub fn kill(self) {
         drop(self);
@@ -68,7 +79,9 @@ impl Drop for Process {
         if std::thread::panicking() {
             eprintln!("--- {} says:\n{}", self.log.display(), self.log());
         }
-        kill(self.child.id());
+        if matches!(self.child.try_wait(), Ok(None)) {
+            kill(self.child.id());
+        }
         self.child.wait().ok();
     }
 }

@@ -55,10 +55,15 @@ impl Parts {
     }
 
     fn api_server(&self, port: u16) -> Process {
+        self.api_server_at(Machine::ADDRESS, port)
+    }
+
+    fn api_server_at(&self, address: &str, port: u16) -> Process {
         let pki = |name: &str| self.file(&format!("pki/{name}"));
         let flags = [
             ["--secure-port", &port.to_string()],
-            ["--advertise-address", Machine::ADDRESS],
+            ["--bind-address", address],
+            ["--advertise-address", address],
             ["--tls-cert-file", &pki("apiserver.crt")],
             ["--tls-private-key-file", &pki("apiserver.key")],
             ["--client-ca-file", &pki("kubernetes-ca.crt")],
@@ -69,7 +74,7 @@ impl Parts {
         ];
         let etcd = self.etcd.flags();
         let etcd: Vec<&str> = etcd.iter().map(String::as_str).collect();
-        self.start("apiserver", &format!("apiserver-{port}.log"), &[flags.concat(), etcd].concat())
+        self.start("apiserver", &format!("apiserver-{address}-{port}.log"), &[flags.concat(), etcd].concat())
     }
 
     /// Starts a scheduler or a controller manager that follows the API server at `api`.
@@ -131,6 +136,20 @@ impl Parts {
                 other => Err(format!("{other:?}")),
             }
         })
+    }
+
+    /// Waits until the `kubernetes` service leads to exactly these addresses.
+    fn leads_to(&self, addresses: &[&str]) {
+        let (endpoints, slices) = (
+            "endpoints kubernetes -o jsonpath={.subsets[*].addresses[*].ip}",
+            "endpointslices kubernetes -o jsonpath={.endpoints[*].addresses[*]}",
+        );
+        for what in [endpoints, slices] {
+            eventually(&format!("{what} are {addresses:?}"), TAKE_OVER, || {
+                let found = self.kubectl(API[0], &format!("get {what}")).out;
+                if found.split(' ').eq(addresses.iter().copied()) { Ok(()) } else { Err(found) }
+            });
+        }
     }
 
     fn rolled_out(&self, port: u16) {
@@ -230,4 +249,17 @@ fn what_one_api_server_wrote_the_other_has_at_once() {
     watch.wait().unwrap();
     assert_eq!(watched.lines().collect::<Vec<_>>(), names, "each once, in order");
     drop(servers);
+}
+
+#[test]
+fn the_kubernetes_service_leads_to_the_api_servers_that_live() {
+    const OTHERS: [&str; 2] = ["172.30.0.2", "172.30.0.3"];
+    let parts = Parts::new();
+    OTHERS.iter().for_each(|address| parts.machine.add_address(address).unwrap());
+    let _first = parts.api_server(API[0]);
+    let [second, third] = OTHERS.map(|address| parts.api_server_at(address, API[0]));
+    parts.leads_to(&[Machine::ADDRESS, OTHERS[0], OTHERS[1]]);
+    second.kill();
+    third.stop().unwrap();
+    parts.leads_to(&[Machine::ADDRESS]);
 }
