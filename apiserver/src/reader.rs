@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use corvette_api::status::{self, Status};
+use corvette_api::{
+    quote::quote,
+    status::{self, Reason, Status},
+};
 use corvette_component::tasks::Tasks;
 use corvette_store::{ListOptions, Revision, Store};
 use parking_lot::Mutex;
@@ -58,7 +61,7 @@ impl At {
     /// Reads the `resourceVersion` of a get.
     ///
     /// # Errors
-    /// 400 for text that is no number.
+    /// As [`parse_revision`].
     pub fn of_get(version: &str) -> Result<Self, Status> {
         Ok(match version {
             "" => Self::Latest,
@@ -71,11 +74,17 @@ impl At {
 /// Parses a resourceVersion.
 ///
 /// # Errors
-/// 400 for text that is no number.
+/// 500 for text that is no number: upstream does not say that it is the client's fault.
 pub fn parse_revision(text: &str) -> Result<Revision, Status> {
     text.parse().map(Revision).map_err(|_| {
-        status::bad_request(format!("Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"))
+        let invalid = format!("resourceVersion: Invalid value: {}: {}", quote(text), no_number(text));
+        Status::new(500, Reason::Unknown, invalid)
     })
+}
+
+/// Says as Go does that a text is no number.
+pub fn no_number(text: &str) -> String {
+    format!("strconv.ParseUint: parsing {}: invalid syntax", quote(text))
 }
 
 /// A collection, or the part of it below a prefix after a key, at one revision.

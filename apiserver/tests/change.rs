@@ -83,7 +83,7 @@ async fn a_lease_is_created_by_an_update() {
     let blind = server.put(path, &lease).await;
     assert_eq!(blind.code, 422);
     assert!(
-        blind.message().ends_with("metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"),
+        blind.message().ends_with("metadata.resourceVersion: Invalid value: 0: must be specified for an update"),
         "{}",
         blind.message()
     );

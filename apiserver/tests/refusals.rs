@@ -157,6 +157,71 @@ const ROWS: &[Row] = &[
         422,
         r#"ConfigMap "a" is invalid: metadata.deletionGracePeriodSeconds: Invalid value: 5: field is immutable"#,
     ),
+    (
+        "POST",
+        CONFIG_MAPS,
+        JSON,
+        r#"{"metadata":{"name":"b","resourceVersion":"7"}}"#,
+        500,
+        "resourceVersion should not be set on objects to be created",
+    ),
+    (
+        "PUT",
+        A,
+        JSON,
+        r#"{"metadata":{"name":"a","resourceVersion":"x"}}"#,
+        500,
+        r#"strconv.ParseUint: parsing "x": invalid syntax"#,
+    ),
+    (
+        "PUT",
+        "/apis/storage.k8s.io/v1/csidrivers/d",
+        JSON,
+        r#"{"metadata":{"name":"d"},"spec":{}}"#,
+        422,
+        r#"csidrivers.storage.k8s.io "d" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update"#,
+    ),
+    // Reads.
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps/a?resourceVersion=x",
+        JSON,
+        "",
+        500,
+        r#"resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax"#,
+    ),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=x",
+        JSON,
+        "",
+        500,
+        r#"resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax"#,
+    ),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps?limit=1&resourceVersion=x",
+        JSON,
+        "",
+        400,
+        r#"invalid resource version: resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax"#,
+    ),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps?continue=x&resourceVersion=7",
+        JSON,
+        "",
+        400,
+        "invalid continue token: continue key is not valid: illegal base64 data at input byte 0",
+    ),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps?resourceVersion=1&resourceVersionMatch=x",
+        JSON,
+        "",
+        422,
+        r#"ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Unsupported value: "x": supported values: "Exact", "NotOlderThan", """#,
+    ),
     // Subresources.
     (
         "GET",
@@ -232,6 +297,14 @@ const ROWS: &[Row] = &[
         r#"CreateOptions.meta.k8s.io "" is invalid: fieldManager: Invalid value: "\x00": invalid character U+0000 (at position 0)"#,
     ),
     (
+        "POST",
+        "/api/v1/namespaces/default/configmaps?dryRun=Some&fieldManager=%01",
+        JSON,
+        "{}",
+        422,
+        r#"CreateOptions.meta.k8s.io "" is invalid: [fieldManager: Invalid value: "\x01": invalid character U+0001 (at position 0), dryRun: Unsupported value: ["Some"]: supported values: "All"]"#,
+    ),
+    (
         "PATCH",
         "/api/v1/namespaces/default/configmaps/a?force=true",
         MERGE,
@@ -273,6 +346,8 @@ const ROWS: &[Row] = &[
     ),
     ("DELETE", A, JSON, "[]", 400, "the object provided is unrecognized (must be of type DeleteOptions): "),
     // Patches.
+    ("PATCH", A, "application/apply-patch", "{}", 415, "415: Unsupported Media Type"),
+    ("PATCH", "/api/v1/namespaces/default/configmaps/none", MERGE, "{", 404, r#"configmaps "none" not found"#),
     (
         "PATCH",
         A,
@@ -375,6 +450,9 @@ async fn refusals_are_worded_as_upstream_does_and_change_nothing() {
     let deployment = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"app": "web"}},
         "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "i"}]}}}});
     let deployment = server.post("/apis/apps/v1/namespaces/default/deployments", &deployment).await.expect(201);
+    let driver = json!({"metadata": {"name": "d", "namespace": "what has none loses it"}, "spec": {}});
+    let driver = server.post("/apis/storage.k8s.io/v1/csidrivers", &driver).await.expect(201);
+    assert!(driver["metadata"].get("namespace").is_none(), "{driver}");
     let mut wrong = Vec::new();
     for (method, path, media, body, code, says) in ROWS {
         let method = Method::from_bytes(method.as_bytes()).unwrap();

@@ -138,6 +138,12 @@ impl Column {
         Self { r#type, ..self }
     }
 
+    /// The same column, marked as one that names an object.
+    #[must_use]
+    pub const fn naming(self) -> Self {
+        Self { format: "name", ..self }
+    }
+
     /// The same column, in wide output only.
     #[must_use]
     pub const fn wide(self) -> Self {

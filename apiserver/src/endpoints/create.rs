@@ -47,7 +47,7 @@ pub async fn create(call: &Call, body: Bytes) -> Result<Reply, Status> {
     Ok(created.into_reply(call, StatusCode::CREATED))
 }
 
-/// Sets the namespace of the path on an object without one.
+/// Sets the namespace of the path on an object without one, and takes that of an object of the whole cluster away.
 ///
 /// # Errors
 /// 400 when the object names another.
@@ -57,7 +57,7 @@ pub fn match_namespace(call: &Call, object: &mut Value) -> Result<(), Status> {
     if given == wanted {
         return Ok(());
     }
-    if given.is_empty() {
+    if given.is_empty() || wanted.is_empty() {
         meta::set_namespace(object, wanted);
         return Ok(());
     }
@@ -69,9 +69,6 @@ pub fn match_namespace(call: &Call, object: &mut Value) -> Result<(), Status> {
 /// # Errors
 /// The status the client sees.
 pub async fn create_object(call: &Call, object: Value, options: &WriteOptions) -> Result<Outcome, Status> {
-    if !meta::resource_version(&object).is_empty() {
-        return Err(status::bad_request("resourceVersion should not be set on objects to be created"));
-    }
     let base = meta::generate_name(&object).to_owned();
     if base.is_empty() {
         return attempt(call, object, options).await;
@@ -105,6 +102,7 @@ async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Resu
     let storage = call.storage()?;
     let hooks = hooks::find(storage);
     let (namespace, name) = (meta::namespace(&object).to_owned(), meta::name(&object).to_owned());
+    let has_version = meta::resource_version(&object).parse::<u64>().is_ok_and(|version| version > 0);
     let attributes = Attributes {
         app: &call.app,
         row,
@@ -135,6 +133,11 @@ async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Resu
             Some(existing) => Err(exists(call, &existing.value)),
             None => Ok(Outcome::Unsaved(object)),
         };
+    }
+    if has_version {
+        // Upstream's storage finds it, and does not say that it is the client's fault.
+        let detail = "resourceVersion should not be set on objects to be created";
+        return Err(Status::new(500, status::Reason::Unknown, detail));
     }
     match call.app.objects.put(&key, Expect::Absent, &object, hooks.ttl()).await? {
         Written::Done(json) => Ok(Outcome::Stored(json)),

@@ -1,11 +1,13 @@
 //! GET on a collection.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{DecodeError, Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use corvette_api::{
+    decode,
     field::{Errors, Path},
     gvk::GroupKind,
     protobuf,
+    quote::quote,
     status::{self, Reason, Status},
 };
 use corvette_store::Revision;
@@ -57,16 +59,19 @@ impl Paging {
     /// # Errors
     /// 400 and 422 as upstream.
     pub fn parse(query: &Query) -> Result<Self, Status> {
+        let number = |name| query.number(name).map_err(status::bad_request);
+        let (limit, _) = (number("limit")?.unwrap_or(0), number("timeoutSeconds")?);
         check(query)?;
-        let limit = query.number("limit").map_err(status::bad_request)?.unwrap_or(0);
         let limit = usize::try_from(limit).unwrap_or(0);
         let version = query.text("resourceVersion");
         let token = query.text("continue");
         if !token.is_empty() {
+            let token = Token::decode(token).map_err(|detail| {
+                status::bad_request(format!("invalid continue token: continue key is not valid: {detail}"))
+            })?;
             if !matches!(version, "" | "0") {
                 return Err(status::bad_request("specifying resource version is not allowed when using continue"));
             }
-            let token = Token::decode(token)?;
             let at =
                 u64::try_from(token.rv).ok().filter(|rv| *rv > 0).map_or(At::Latest, |rv| At::Exactly(Revision(rv)));
             return Ok(Self { at, limit, token: Some(token) });
@@ -74,12 +79,17 @@ impl Paging {
         let at = match (version, query.text("resourceVersionMatch")) {
             ("", _) => At::Latest,
             ("0", _) => At::Any,
-            (text, "Exact") => At::Exactly(parse_revision(text)?),
-            (text, "") if limit > 0 => At::Exactly(parse_revision(text)?),
+            (text, "Exact") => At::Exactly(exact_revision(text)?),
+            (text, "") if limit > 0 => At::Exactly(exact_revision(text)?),
             (text, _) => At::NotOlderThan(parse_revision(text)?),
         };
         Ok(Self { at, limit, token: None })
     }
+}
+
+/// Parses a resourceVersion that is read from the store: which one it is not is then the client's fault.
+fn exact_revision(text: &str) -> Result<Revision, Status> {
+    parse_revision(text).map_err(|failed| status::bad_request(format!("invalid resource version: {}", failed.message)))
 }
 
 fn check(query: &Query) -> Result<(), Status> {
@@ -98,7 +108,7 @@ fn check(query: &Query) -> Result<(), Status> {
             errors.forbidden(&path, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
         }
         "Exact" | "NotOlderThan" => {}
-        other => errors.not_supported_value(&path, other, &["Exact", "NotOlderThan"]),
+        other => errors.not_supported_value(&path, other, &["Exact", "NotOlderThan", ""]),
     }
     if query.get("sendInitialEvents").is_some() {
         errors.forbidden(&Path::new("sendInitialEvents"), "sendInitialEvents is forbidden for list");
@@ -118,15 +128,28 @@ impl Token {
         serde_json::to_vec(self).map(|json| URL_SAFE_NO_PAD.encode(json)).unwrap_or_default()
     }
 
-    fn decode(text: &str) -> Result<Self, Status> {
-        let invalid = |detail: &str| status::bad_request(format!("continue key is not valid: {detail}"));
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|error| invalid(&error.to_string()))?;
-        let token: Self = serde_json::from_slice(&bytes).map_err(|error| invalid(&error.to_string()))?;
-        if token.v != TOKEN_VERSION || token.rv == 0 {
-            return Err(invalid("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));
+    /// Reads a token; the error says what is wrong with it, as Go does.
+    fn decode(text: &str) -> Result<Self, String> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|error| {
+            let at = match error {
+                DecodeError::InvalidByte(at, _) => at,
+                _ => text.len().saturating_sub(1),
+            };
+            format!("illegal base64 data at input byte {at}")
+        })?;
+        let value = decode::json(&bytes).map_err(|error| error.detail())?.value;
+        let token = Self::deserialize(&value).map_err(|error| error.to_string())?;
+        if token.v != TOKEN_VERSION {
+            return Err(format!("server does not recognize this encoded version {}", quote(&token.v)));
         }
-        if token.start.is_empty() || token.start.split('/').any(|part| part == "..") {
-            return Err(invalid(&format!("{:?}", token.start)));
+        if token.rv == 0 {
+            return Err(format!("incorrect encoded start resourceVersion (version {TOKEN_VERSION})"));
+        }
+        if token.start.is_empty() {
+            return Err(format!("encoded start key empty (version {TOKEN_VERSION})"));
+        }
+        if token.start.split('/').any(|part| part == "..") {
+            return Err(token.start);
         }
         Ok(token)
     }
@@ -300,9 +323,22 @@ mod tests {
     fn tokens_survive_the_round_trip() {
         let token = Token::new(42, "default/web");
         assert_eq!(Token::decode(&token.encode()).unwrap(), token);
-        assert_eq!(Token::decode("nonsense").unwrap_err().code, 400);
-        let evil = Token::new(1, "../secrets");
-        assert_eq!(Token::decode(&evil.encode()).unwrap_err().code, 400);
+        let token = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        for (text, says) in [
+            ("x".to_owned(), "illegal base64 data at input byte 0"),
+            ("ab!d".to_owned(), "illegal base64 data at input byte 2"),
+            (token("{"), "unexpected end of JSON input"),
+            (token("i"), "invalid character 'i' looking for beginning of value"),
+            (token(r#"{"v":"meta","rv":1,"start":"a"}"#), "server does not recognize this encoded version \"meta\""),
+            (
+                token(r#"{"v":"meta.k8s.io/v1","rv":0,"start":"a"}"#),
+                "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+            ),
+            (token(r#"{"v":"meta.k8s.io/v1","rv":1,"start":""}"#), "encoded start key empty (version meta.k8s.io/v1)"),
+            (token(r#"{"v":"meta.k8s.io/v1","rv":1,"start":"../a"}"#), "../a"),
+        ] {
+            assert_eq!(Token::decode(&text).unwrap_err(), says, "{text}");
+        }
     }
 
     #[test]
@@ -315,7 +351,9 @@ mod tests {
         assert_eq!(at("resourceVersion=5&resourceVersionMatch=Exact").unwrap(), At::Exactly(Revision(5)));
         assert_eq!(at("resourceVersionMatch=Exact").unwrap_err().code, 422);
         assert_eq!(at("resourceVersion=0&resourceVersionMatch=Exact").unwrap_err().code, 422);
-        assert_eq!(at("resourceVersion=x").unwrap_err().code, 400);
+        assert_eq!(at("resourceVersion=x").unwrap_err().code, 500);
+        assert_eq!(at("resourceVersion=x&limit=1").unwrap_err().code, 400);
+        assert_eq!(at("timeoutSeconds=x").unwrap_err().code, 400);
         let token = Token::new(9, "a").encode();
         assert_eq!(at(&format!("continue={token}")).unwrap(), At::Exactly(Revision(9)));
         assert_eq!(at(&format!("continue={token}&resourceVersion=3")).unwrap_err().code, 400);

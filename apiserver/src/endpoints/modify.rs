@@ -19,6 +19,7 @@ use crate::{
     admission::{self, Attributes, Operation},
     hooks,
     objects::{Current, Newer, Written},
+    reader::no_number,
     registry::SubresourceKind,
 };
 
@@ -223,6 +224,9 @@ fn check_identity(call: &Call, new: &Value, old: &Value) -> Result<(), Status> {
         return Err(other_uid(call, uid, old_uid));
     }
     let version = meta::resource_version(new);
+    if !version.is_empty() && version.parse::<u64>().is_err() {
+        return Err(Status::new(500, status::Reason::Unknown, no_number(version)));
+    }
     if version.is_empty() || version == "0" {
         if call.row.strategy.allow_unconditional_update() {
             return Ok(());
@@ -246,18 +250,12 @@ pub fn precondition_failed(key: &str, field: &str, wanted: &str, actual: &str) -
     )
 }
 
-/// Refuses an update without resourceVersion. Upstream prints the number as Go prints unsigned ones.
+/// Refuses an update without resourceVersion.
 fn version_required(kind: &GroupKind, name: &str) -> Status {
     let mut errors = Errors::default();
     let path = Path::new("metadata").child("resourceVersion");
     errors.invalid_value(&path, 0, "must be specified for an update");
-    let mut failed = status::invalid(kind, name, &errors);
-    let in_hex = |text: &str| text.replace("Invalid value: 0:", "Invalid value: 0x0:");
-    failed.message = in_hex(&failed.message);
-    for cause in failed.details.iter_mut().flat_map(|details| &mut details.causes) {
-        cause.message = in_hex(&cause.message);
-    }
-    failed
+    status::invalid(kind, name, &errors)
 }
 
 /// Carries over what no client may change. What upstream refuses to have set stays, for validation to find.

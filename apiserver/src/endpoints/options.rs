@@ -38,6 +38,10 @@ impl WriteOptions {
     /// 422 for values upstream does not know.
     pub fn parse(query: &Query, kind: &'static str) -> Result<Self, Status> {
         let mut errors = Errors::default();
+        if kind == "PatchOptions" && query.get("force").is_some() {
+            errors.forbidden(&Path::new("force"), "may not be specified for non-apply patch");
+        }
+        check_manager(query.text("fieldManager"), &mut errors);
         let dry_run = dry_run(query.all("dryRun"), &mut errors);
         let field_validation = match query.text("fieldValidation") {
             "" | "Warn" => FieldValidation::Warn,
@@ -48,10 +52,6 @@ impl WriteOptions {
                 FieldValidation::Warn
             }
         };
-        check_manager(query.text("fieldManager"), &mut errors);
-        if kind == "PatchOptions" && query.get("force").is_some() {
-            errors.forbidden(&Path::new("force"), "may not be specified for non-apply patch");
-        }
         if errors.is_empty() { Ok(Self { dry_run, field_validation }) } else { Err(invalid(kind, &errors)) }
     }
 }

@@ -19,6 +19,7 @@ pub static VALIDATING_ADMISSION_POLICY: Kind = Kind {
         PARAM_KIND,
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::SPEC_STATUS
 };
 
@@ -32,6 +33,7 @@ pub static MUTATING_ADMISSION_POLICY: Kind = Kind {
         PARAM_KIND,
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::COUNTED
 };
 

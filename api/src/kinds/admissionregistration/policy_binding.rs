@@ -21,6 +21,7 @@ pub static MUTATING: Kind = Kind {
         Column::shown("ParamRef", shown_reference, "Parameters it is bound with."),
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::COUNTED
 };
 

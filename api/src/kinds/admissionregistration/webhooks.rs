@@ -17,6 +17,7 @@ pub static VALIDATING: Kind = Kind {
     default: |obj| each(obj, "webhooks", default_webhook),
     validate,
     columns: &[Column::NAME, Column::len("Webhooks", "/webhooks", "Number of webhooks."), Column::AGE],
+    unconditional_update: false,
     ..Kind::COUNTED
 };
 

@@ -17,6 +17,7 @@ pub static CLUSTER_TRUST_BUNDLE: Kind = Kind {
     columns: &[Column::NAME, Column::text("SignerName", "/spec/signerName", "Signer the bundle belongs to.").or(NONE)],
     selectable: &[Selectable::text("spec.signerName", "/spec/signerName")],
     name: validate_name,
+    unconditional_update: false,
     ..Kind::DATA
 };
 

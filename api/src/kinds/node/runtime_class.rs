@@ -20,6 +20,7 @@ pub static RUNTIME_CLASS: Kind = Kind {
         Column::text("Handler", "/handler", "Configuration of the container runtime."),
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::DATA
 };
 

@@ -25,6 +25,7 @@ pub static CSI_DRIVER: Kind = Kind {
         Column::list("Modes", "/spec/volumeLifecycleModes", "Lifecycles of volumes the driver supports.").or(NONE),
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::COUNTED
 };
 

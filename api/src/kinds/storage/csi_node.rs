@@ -13,6 +13,7 @@ use crate::names;
 pub static CSI_NODE: Kind = Kind {
     validate,
     columns: &[Column::NAME, Column::len("Drivers", "/spec/drivers", "Number of drivers on the node."), Column::AGE],
+    unconditional_update: false,
     ..Kind::DATA
 };
 

@@ -17,6 +17,7 @@ pub static CSI_STORAGE_CAPACITY: Kind = Kind {
         Column::text("StorageClassName", "/storageClassName", "Class the capacity is for."),
         Column::text("Capacity", "/capacity", "Amount that is free."),
     ],
+    unconditional_update: false,
     ..Kind::DATA
 };
 

@@ -16,6 +16,7 @@ pub static STORAGE_VERSION: Kind = Kind {
         Column::shown("StorageVersions", versions, "Versions that servers write."),
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::STATUS
 };
 

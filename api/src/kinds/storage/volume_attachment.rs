@@ -13,12 +13,13 @@ pub static VOLUME_ATTACHMENT: Kind = Kind {
     immutable: &["spec"],
     columns: &[
         Column::NAME,
-        Column::text("Attacher", "/spec/attacher", "Driver that attaches."),
+        Column::text("Attacher", "/spec/attacher", "Driver that attaches.").naming(),
         Column::text("PV", "/spec/source/persistentVolumeName", "Volume to attach."),
         Column::text("Node", "/spec/nodeName", "Node to attach it to."),
         Column::flag("Attached", "/status/attached", "Whether it is attached."),
         Column::AGE,
     ],
+    unconditional_update: false,
     ..Kind::STATUS
 };
 
