@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Context, Strategy};
+use super::{Context, Strategy, User};
 
 /// A request of nobody in particular.
 pub fn context() -> Context {
-    Context { now: now(), user: "tester".to_owned() }
+    Context { now: now(), user: User { name: "tester".to_owned(), ..User::default() } }
 }
 
 /// The time tests run at.

@@ -1,5 +1,7 @@
 //! The questions that the request pipeline asks of a kind, and the answers of a kind without behaviour.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,8 +16,21 @@ use crate::names::Verdict;
 pub struct Context {
     /// Time of the request.
     pub now: Timestamp,
-    /// Name of the authenticated user.
-    pub user: String,
+    /// The authenticated user.
+    pub user: User,
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// Its name.
+    pub name: String,
+    /// Its unique id; empty when there is none.
+    pub uid: String,
+    /// The groups it is in.
+    pub groups: Vec<String>,
+    /// What else is known of it.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// The columns of a kind that has nothing more to show.

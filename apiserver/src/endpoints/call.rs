@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corvette_api::{
-    kinds::Context,
+    kinds::{Context, User},
     status::{self, Status},
 };
 use http::HeaderMap;
@@ -65,7 +65,8 @@ impl Call {
 
     /// What strategies may know of the request.
     pub fn context(&self) -> Context {
-        Context { now: self.app.clock.now(), user: self.user.name.clone() }
+        let UserInfo { name, uid, groups, extra } = UserInfo::clone(&self.user);
+        Context { now: self.app.clock.now(), user: User { name, uid, groups, extra } }
     }
 
     /// Adds a text for a `Warning` header.

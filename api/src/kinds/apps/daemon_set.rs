@@ -82,11 +82,10 @@ fn count_templates(new: &mut Value, old: &Value) {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    if workload::selector(&spec.child("selector"), "daemonset", errs) {
-        let pod = spec.child("template");
-        if spec.child("selector").exists() {
-            template::validate_selected(&pod, &spec.child("selector"), errs);
-        }
+    let (selector, pod) = (spec.child("selector"), spec.child("template"));
+    // Upstream requires none, but one that is not there selects nothing.
+    if !selector.exists() || workload::selector(&selector, "daemonset", errs) {
+        template::validate_selected(&pod, &selector, errs);
         template::validate_lasting(&pod, "DaemonSet", errs);
     }
     spec.child("minReadySeconds").non_negative(errs);

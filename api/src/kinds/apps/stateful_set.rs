@@ -134,9 +134,7 @@ fn policies(spec: &At<'_>, errs: &mut Errors) {
 /// The pod itself is checked when it is made, because its volumes come from the claim templates.
 fn pod_template(spec: &At<'_>, errs: &mut Errors) {
     let pod = spec.child("template");
-    if spec.child("selector").exists() {
-        template::validate_selected(&pod, &spec.child("selector"), errs);
-    }
+    template::validate_selected(&pod, &spec.child("selector"), errs);
     metadata::labels(&At::new(pod.child("metadata").child("labels").value, pod.path.child("labels")), errs);
     metadata::annotations(
         &At::new(pod.child("metadata").child("annotations").value, pod.path.child("annotations")),

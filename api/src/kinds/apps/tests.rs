@@ -75,7 +75,13 @@ fn deployments() {
         &DEPLOYMENT,
         &workload(),
         &[
-            (json!({"spec": {"selector": null}}), &["spec.selector: Required value"]),
+            (
+                json!({"spec": {"selector": null}}),
+                &[
+                    "spec.selector: Required value",
+                    "spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`",
+                ],
+            ),
             (
                 json!({"spec": {"selector": {"matchLabels": {"app": "b"}}}}),
                 &[
@@ -160,12 +166,20 @@ fn daemon_and_stateful_sets() {
     check_create(
         &DAEMON_SET,
         &workload(),
-        &[(
-            json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}}),
-            &[
-                "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero",
-            ],
-        )],
+        &[
+            (
+                json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}}),
+                &[
+                    "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero",
+                ],
+            ),
+            (
+                json!({"spec": {"selector": null}}),
+                &[
+                    "spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`",
+                ],
+            ),
+        ],
     );
     let changed = json!({"spec": {"template": {"spec": {"hostNetwork": true}}}});
     let set = update(&DAEMON_SET, &workload(), &changed).0;

@@ -80,9 +80,7 @@ pub fn selector(at: &At<'_>, noun: &str, errs: &mut Errors) -> bool {
 /// Validates the template of a Deployment or ReplicaSet against its selector.
 pub fn lasting_template(spec: &At<'_>, owner: &str, errs: &mut Errors) {
     let template = spec.child("template");
-    if spec.child("selector").exists() {
-        template::validate_selected(&template, &spec.child("selector"), errs);
-    }
+    template::validate_selected(&template, &spec.child("selector"), errs);
     template::validate_lasting(&template, owner, errs);
 }
 

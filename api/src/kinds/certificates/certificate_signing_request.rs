@@ -46,11 +46,11 @@ const USAGES: &[&str] = &[
 /// The behaviour of CertificateSigningRequests.
 pub static CERTIFICATE_SIGNING_REQUEST: Kind = Kind {
     status: Status::Starting(|| json!({})),
-    default,
     prepare_create,
     prepare_update: |new, old| carry(new, old, "spec"),
     validate,
     validate_update: Some(validate_update),
+    name: names::is_path_segment_name,
     columns: &[
         Column::NAME,
         Column::AGE,
@@ -63,25 +63,32 @@ pub static CERTIFICATE_SIGNING_REQUEST: Kind = Kind {
     ..Kind::DATA
 };
 
-fn default(obj: &mut Value) {
-    let Some(spec) = ensure(obj, "spec") else { return };
-    if is_zero(spec.get("usages")) {
-        set(spec, "usages", json!(["digital signature", "key encipherment"]));
-    }
-}
-
 fn prepare_create(cx: &Context, obj: &mut Value) {
     let Some(spec) = ensure(obj, "spec") else { return };
-    for field in ["uid", "groups", "extra"] {
-        remove(spec, field);
+    let user = &cx.user;
+    let known = [
+        ("username", json!(user.name)),
+        ("uid", json!(user.uid)),
+        ("groups", json!(user.groups)),
+        ("extra", json!(user.extra)),
+    ];
+    for (field, value) in known {
+        if is_zero(Some(&value)) {
+            remove(spec, field);
+        } else {
+            set(spec, field, value);
+        }
     }
-    set(spec, "username", cx.user.as_str());
 }
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    spec.child("request").require(errs);
+    let request = spec.child("request");
+    if request.is_empty() {
+        errs.invalid(&request, "PEM block type must be CERTIFICATE REQUEST");
+    }
     let usages = spec.child("usages");
+    usages.require_because("usages must be provided", errs);
     let mut seen = HashSet::new();
     for usage in usages.items() {
         usage.one_of(USAGES, errs);
@@ -102,7 +109,7 @@ fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
 
 /// Checks the name of a signer: `domain/path`.
 pub fn signer_name(at: &At<'_>, errs: &mut Errors) {
-    if !at.require(errs) {
+    if !at.require_because("signerName must be provided", errs) {
         return;
     }
     match at.text().split_once('/') {
@@ -149,12 +156,25 @@ mod tests {
 
     #[test]
     fn fields() {
-        check(&CERTIFICATE_SIGNING_REQUEST, json!({"spec": {"request": "eA==", "signerName": "a.io/b"}}), &[]);
+        check(
+            &CERTIFICATE_SIGNING_REQUEST,
+            json!({"spec": {"request": "eA==", "signerName": "a.io/b", "usages": ["any"]}}),
+            &[],
+        );
+        check(
+            &CERTIFICATE_SIGNING_REQUEST,
+            json!({"spec": {}}),
+            &[
+                "spec.request: Invalid value: \"null\": PEM block type must be CERTIFICATE REQUEST",
+                "spec.usages: Required value: usages must be provided",
+                "spec.signerName: Required value: signerName must be provided",
+            ],
+        );
         check(
             &CERTIFICATE_SIGNING_REQUEST,
             json!({"spec": {"signerName": "x", "usages": ["y"], "expirationSeconds": 5}}).clone(),
             &[
-                "spec.request: Required value",
+                "spec.request: Invalid value: \"null\": PEM block type must be CERTIFICATE REQUEST",
                 &format!(
                     "spec.usages[0]: Unsupported value: \"y\": supported values: {}",
                     USAGES.iter().map(|u| format!("\"{u}\"")).collect::<Vec<_>>().join(", ")
@@ -170,6 +190,11 @@ mod tests {
         let mut obj = json!({"spec": {"username": "root", "groups": ["system:masters"]}});
         CERTIFICATE_SIGNING_REQUEST.prepare_create(&context(), &mut obj);
         assert_eq!(obj["spec"], json!({"username": "tester"}));
+        let mut cx = context();
+        cx.user.groups = vec!["g".to_owned()];
+        cx.user.extra.insert("k".to_owned(), vec!["v".to_owned()]);
+        CERTIFICATE_SIGNING_REQUEST.prepare_create(&cx, &mut obj);
+        assert_eq!(obj["spec"], json!({"username": "tester", "groups": ["g"], "extra": {"k": ["v"]}}));
     }
 
     #[test]

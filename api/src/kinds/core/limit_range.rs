@@ -109,6 +109,13 @@ fn order(limit: &At<'_>, key: &str, errs: &mut Errors) {
     {
         errs.invalid(&ratio, format!("ratio {value} is less than 1"));
     }
+    let bounds = (quantity(&limit.child("min").key(key)), quantity(&limit.child("max").key(key)));
+    if let (Some(value), (Some(min), Some(max))) = (quantity(&ratio), bounds) {
+        let most = max.as_f64() / min.as_f64();
+        if value.as_f64() > most {
+            errs.invalid(&ratio, format!("ratio {value} is greater than max/min = {most:.6}"));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -141,6 +148,15 @@ mod tests {
                 "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
                 "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than max value 1",
                 "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than default value 1",
+            ],
+        );
+        let ratio = |ratio: &str| json!({"spec": {"limits": [{"type": "Pod", "max": {"cpu": "3"}, "min": {"cpu": "500m"}, "maxLimitRequestRatio": {"cpu": ratio}}]}});
+        check(&LIMIT_RANGE, ratio("6"), &[]);
+        check(
+            &LIMIT_RANGE,
+            ratio("7"),
+            &[
+                "spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: \"7\": ratio 7 is greater than max/min = 6.000000",
             ],
         );
         check(

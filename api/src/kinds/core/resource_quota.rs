@@ -1,6 +1,6 @@
 //! ResourceQuota (`pkg/apis/core/validation: ValidateResourceQuota @ v1.36`).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
@@ -17,6 +17,10 @@ const SCOPES: &[&str] = &[
     "Terminating",
     "VolumeAttributesClass",
 ];
+
+/// Scopes that an object is in or not.
+const EXISTS_ONLY: &[&str] =
+    &["BestEffort", "CrossNamespacePodAffinity", "NotBestEffort", "NotTerminating", "Terminating"];
 
 /// The behaviour of ResourceQuotas.
 pub static RESOURCE_QUOTA: Kind = Kind {
@@ -36,9 +40,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     amounts(&spec.child("hard"), errs);
     scopes(&spec, errs);
-    for expression in spec.child("scopeSelector").child("matchExpressions").items() {
-        selector(&expression, errs);
-    }
+    selectors(&spec, errs);
 }
 
 fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
@@ -108,11 +110,43 @@ fn scopes(spec: &At<'_>, errs: &mut Errors) {
             errs.invalid(&at, "unsupported scope applied to resource");
         }
     }
-    for pair in [["BestEffort", "NotBestEffort"], ["Terminating", "NotTerminating"]] {
-        if pair.iter().all(|scope| given.contains(scope)) {
-            errs.invalid(&at, "conflicting scopes");
-        }
+    if conflict(&given) {
+        errs.invalid(&at, "conflicting scopes");
     }
+}
+
+fn conflict(scopes: &[&str]) -> bool {
+    [["BestEffort", "NotBestEffort"], ["Terminating", "NotTerminating"]]
+        .iter()
+        .any(|pair| pair.iter().all(|scope| scopes.contains(scope)))
+}
+
+/// Checks the same of the scopes that are selected by expressions.
+fn selectors(spec: &At<'_>, errs: &mut Errors) {
+    let at = spec.at("scopeSelector.matchExpressions");
+    let hard = spec.child("hard");
+    let mut given = Vec::new();
+    for expression in at.items() {
+        let scope = expression.child("scopeName").text();
+        selector(&expression, errs);
+        for _ in hard.entries().filter(|(resource, _)| is_standard(resource) && !fits(scope, resource)) {
+            errs.invalid_value(&at, shown(&at), "unsupported scope applied to resource");
+        }
+        given.push(scope);
+    }
+    if conflict(&given) {
+        errs.invalid_value(&at, shown(&at), "conflicting scopes");
+    }
+}
+
+/// The expressions as upstream shows them, by the names they have in its code.
+fn shown(expressions: &At<'_>) -> Value {
+    let field = |expression: &At<'_>, name: &'static str| expression.child(name).value.cloned().unwrap_or_default();
+    let expressions: Vec<Value> = expressions
+        .items()
+        .map(|e| json!({"ScopeName": field(&e, "scopeName"), "Operator": field(&e, "operator"), "Values": field(&e, "values")}))
+        .collect();
+    json!({"MatchExpressions": expressions})
 }
 
 /// Tells whether a scope can limit a resource.
@@ -129,6 +163,13 @@ fn selector(at: &At<'_>, errs: &mut Errors) {
     let (scope, operator, values) = (at.child("scopeName"), at.child("operator"), at.child("values"));
     if !SCOPES.contains(&scope.text()) {
         errs.invalid_value(&scope, scope.text(), "unsupported scope");
+    }
+    if EXISTS_ONLY.contains(&scope.text()) && operator.text() != "Exists" {
+        errs.invalid_value(
+            &operator,
+            operator.text(),
+            "must be 'Exist' only operator when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+        );
     }
     match operator.text() {
         "In" | "NotIn" if values.is_empty() => {
@@ -159,8 +200,6 @@ fn amounts_of(obj: &Value, limits: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::kinds::checking::{check, check_cells, check_update};
 
@@ -193,6 +232,19 @@ mod tests {
                 "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: conflicting scopes",
             ],
         );
+        let selected = |scope: &str, operator: &str| {
+            json!({"spec": {"hard": {"services": "1"},
+                "scopeSelector": {"matchExpressions": [{"scopeName": scope, "operator": operator, "values": ["x"]}]}}})
+        };
+        check(
+            &RESOURCE_QUOTA,
+            selected("PriorityClass", "In"),
+            &[
+                "spec.scopeSelector.matchExpressions: Invalid value: {\"MatchExpressions\":[{\"Operator\":\"In\",\"ScopeName\":\"PriorityClass\",\"Values\":[\"x\"]}]}: unsupported scope applied to resource",
+            ],
+        );
+        let errors = Errors::of(|errs| validate(&selected("Terminating", "In"), errs)).to_string();
+        assert!(errors.contains("must be 'Exist' only operator"), "{errors}");
         check_update(
             &RESOURCE_QUOTA,
             json!({"spec": {}}),

@@ -34,10 +34,12 @@ pub fn restarts_always(template: &At<'_>, owner: &str, errs: &mut Errors) {
     }
 }
 
-/// Validates that a selector (a `LabelSelector`) selects the template's labels.
+/// Validates that a selector (a `LabelSelector`) selects the template's labels, which one that is not there does not.
 pub fn validate_selected(template: &At<'_>, selector: &At<'_>, errs: &mut Errors) {
     let labels = template.child("metadata").child("labels");
-    if !selector::is_empty(selector) && !selector::matches(selector.value, labels.object()) {
+    let selected =
+        selector.exists() && (selector::is_empty(selector) || selector::matches(selector.value, labels.object()));
+    if !selected {
         errs.invalid_value(&labels, shown_labels(&labels), "`selector` does not match template `labels`");
     }
 }

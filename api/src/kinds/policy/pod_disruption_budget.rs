@@ -7,6 +7,7 @@ use crate::kinds::apps::workload;
 use crate::kinds::column::Column;
 use crate::kinds::common::selector;
 use crate::kinds::kind::{Kind, Status};
+use crate::names;
 
 const COUNTS: &[&str] = &["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"];
 
@@ -36,6 +37,7 @@ pub static POD_DISRUPTION_BUDGET: Kind = Kind {
         ),
         Column::AGE,
     ],
+    name: names::is_path_segment_name,
     unconditional_update: false,
     ..Kind::COUNTED
 };

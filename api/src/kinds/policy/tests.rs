@@ -11,6 +11,7 @@ fn budgets() {
         &budget,
         &[
             (json!({}), &[]),
+            (json!({"metadata": {"name": "A_b"}}), &[]),
             (
                 json!({"spec": {"maxUnavailable": 1, "selector": null}}),
                 &[

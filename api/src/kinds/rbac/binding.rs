@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
-use crate::kinds::common::values::{each, fill_zero, list, same, text, within};
+use crate::kinds::common::values::{each, ensure, fill_zero, list, same, text};
 use crate::kinds::kind::Kind;
 use crate::names;
 
@@ -58,7 +58,9 @@ fn in_cluster(obj: &Value, errs: &mut Errors) {
 }
 
 fn fill_groups(obj: &mut Value) {
-    within(obj, "roleRef", |role| fill_zero(role, "apiGroup", GROUP));
+    if let Some(role) = ensure(obj, "roleRef") {
+        fill_zero(role, "apiGroup", GROUP);
+    }
     each(obj, "subjects", |subject| {
         if ["User", "Group"].contains(&text(subject, "/kind")) {
             fill_zero(subject, "apiGroup", GROUP);
@@ -144,6 +146,14 @@ mod tests {
                 "roleRef.kind: Unsupported value: \"Role\": supported values: \"ClusterRole\"",
                 "roleRef.name: Required value",
                 "subjects[0].kind: Unsupported value: \"X\": supported values: \"ServiceAccount\", \"User\", \"Group\"",
+            ],
+        );
+        check(
+            &ROLE_BINDING,
+            json!({}),
+            &[
+                "roleRef.kind: Unsupported value: \"\": supported values: \"ClusterRole\", \"Role\"",
+                "roleRef.name: Required value",
             ],
         );
         check_update(
