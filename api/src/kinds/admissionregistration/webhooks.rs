@@ -62,11 +62,17 @@ fn validate(obj: &Value, errs: &mut Errors) {
 
 fn webhook(hook: &At<'_>, errs: &mut Errors) {
     let name = hook.child("name");
-    name.check(names::is_dns1123_subdomain, errs);
-    if !name.is_empty() && name.text().split('.').count() < 3 {
-        errs.invalid(&name, "should be a domain with at least three segments separated by dots");
+    if name.require(errs) {
+        if let Err(messages) = names::is_dns1123_subdomain(name.text()) {
+            errs.invalid(&name, messages.join(","));
+        } else if name.text().split('.').count() < 3 {
+            errs.invalid(&name, "should be a domain with at least three segments separated by dots");
+        }
     }
     let versions = hook.child("admissionReviewVersions");
+    for version in versions.items() {
+        version.check(names::is_dns1035_label, errs);
+    }
     if versions.is_empty() {
         errs.required_because(&versions, format!("must specify one of {}", KNOWN_REVIEW_VERSIONS.join(", ")));
     } else if !versions.array().iter().any(|v| KNOWN_REVIEW_VERSIONS.iter().any(|k| v == k)) {
@@ -94,8 +100,13 @@ pub fn client_config(config: &At<'_>, errs: &mut Errors) {
     match (url.exists(), service.exists()) {
         (true, true) | (false, false) => errs.required_because(config, "exactly one of url or service is required"),
         (true, false) => {
-            if !url.text().starts_with("https://") {
+            let rest = url.text().strip_prefix("https://");
+            if rest.is_none() {
                 errs.invalid(&url, "'https' is the only allowed URL scheme; desired format: https://host[/path]");
+            }
+            let rest = rest.or_else(|| url.text().split_once("://").map(|(_, rest)| rest)).unwrap_or_default();
+            if rest.split(['/', '?', '#']).next().is_none_or(str::is_empty) {
+                errs.invalid(&url, "host must be provided; desired format: https://host[/path]");
             }
         }
         (false, true) => {
@@ -155,5 +166,35 @@ mod tests {
                 "webhooks[0].clientConfig: Required value: exactly one of url or service is required",
             ],
         );
+    }
+
+    #[test]
+    fn names_versions_and_urls() {
+        let says = |change: Value| {
+            let mut hook = hook();
+            hook.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            Errors::of(|errs| webhook(&At::root(&hook), errs)).to_string()
+        };
+        assert_eq!(says(json!({"name": ""})), "name: Required value");
+        assert!(!says(json!({"name": "A_b"})).contains("three segments"));
+        assert!(says(json!({"admissionReviewVersions": ["v1", "V"]})).contains("a DNS-1035 label must consist of"));
+        let url = |url: &str| says(json!({"clientConfig": {"url": url}}));
+        let (scheme, host) = (
+            "'https' is the only allowed URL scheme; desired format: https://host[/path]",
+            "host must be provided; desired format: https://host[/path]",
+        );
+        for (given, expected) in [
+            ("https://a/b", "[]".to_owned()),
+            ("http://a", format!("clientConfig.url: Invalid value: \"http://a\": {scheme}")),
+            ("https:///b", format!("clientConfig.url: Invalid value: \"https:///b\": {host}")),
+            (
+                "x",
+                format!(
+                    "[clientConfig.url: Invalid value: \"x\": {scheme}, clientConfig.url: Invalid value: \"x\": {host}]"
+                ),
+            ),
+        ] {
+            assert_eq!(url(given), expected, "{given}");
+        }
     }
 }

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::workload;
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
+use crate::kinds::common::selector;
 use crate::kinds::common::values::{ensure, fill, fill_zero, same, set, text};
 use crate::kinds::kind::{Kind, Status};
 use crate::kinds::podspec::template;
+use crate::labels::Selector;
 
 /// Annotation that counts changes of the template, kept for old clients.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
@@ -84,10 +86,14 @@ fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     let (selector, pod) = (spec.child("selector"), spec.child("template"));
     // Upstream requires none, but one that is not there selects nothing.
-    if !selector.exists() || workload::selector(&selector, "daemonset", errs) {
+    selector::validate(&selector, errs);
+    if selector.value.is_none_or(|value| Selector::from_label_selector(value).is_ok()) {
         template::validate_selected(&pod, &selector, errs);
-        template::validate_lasting(&pod, "DaemonSet", errs);
     }
+    if selector.exists() && selector::is_empty(&selector) {
+        errs.invalid(&selector, "empty selector is invalid for daemonset");
+    }
+    template::validate_lasting(&pod, "DaemonSet", errs);
     spec.child("minReadySeconds").non_negative(errs);
     update_strategy(&spec.child("updateStrategy"), errs);
     spec.child("revisionHistoryLimit").non_negative(errs);

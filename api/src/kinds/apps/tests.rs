@@ -83,6 +83,12 @@ fn deployments() {
                 ],
             ),
             (
+                json!({"spec": {"template": {"metadata": {"labels": {"a b": "c"}}}}}),
+                &[
+                    "spec.template.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                ],
+            ),
+            (
                 json!({"spec": {"selector": {"matchLabels": {"app": "b"}}}}),
                 &[
                     "spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`",

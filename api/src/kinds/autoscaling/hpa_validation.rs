@@ -50,11 +50,9 @@ fn reference(at: &At<'_>, errs: &mut Errors) {
 fn metric(at: &At<'_>, errs: &mut Errors) {
     const TYPES: &[&str] = &["ContainerResource", "External", "Object", "Pods", "Resource"];
     let kind = at.child("type");
-    if !kind.require(errs) {
-        return;
-    }
+    kind.require_because("must specify a metric source type", errs);
     let Some(field) = source(kind.text()) else {
-        errs.not_supported(&kind, TYPES);
+        errs.not_supported_value(&kind, kind.text(), TYPES);
         return;
     };
     let source = at.child(field);
@@ -78,7 +76,10 @@ fn metric(at: &At<'_>, errs: &mut Errors) {
             if field == "object" {
                 reference(&source.child("describedObject"), errs);
             }
-            source.child("metric").child("name").require_valid(names::is_path_segment_name, errs);
+            let name = source.child("metric").child("name");
+            if name.require_because("must specify a metric name", errs) {
+                name.check(names::is_path_segment_name, errs);
+            }
             selector::validate(&source.child("metric").child("selector"), errs);
         }
     }
@@ -87,7 +88,11 @@ fn metric(at: &At<'_>, errs: &mut Errors) {
 
 fn target(at: &At<'_>, source: &str, errs: &mut Errors) {
     let [value, average, utilization] = ["value", "averageValue", "averageUtilization"].map(|f| at.child(f));
-    at.child("type").require_one_of(&["AverageValue", "Utilization", "Value"], errs);
+    let kind = at.child("type");
+    kind.require_because("must specify a metric target type", errs);
+    if !["AverageValue", "Utilization", "Value"].contains(&kind.text()) {
+        errs.invalid_value(&kind, kind.text(), "must be either Utilization, Value, or AverageValue");
+    }
     for quantity in [&value, &average] {
         let parsed = quantity.value.and_then(|v| Quantity::from_value(v).ok());
         if parsed.is_some_and(|q| q <= Quantity::ZERO) {
@@ -104,7 +109,10 @@ fn target(at: &At<'_>, source: &str, errs: &mut Errors) {
             _ => {}
         },
         "pods" if !average.exists() => errs.required_because(&average, "must specify a positive target averageValue"),
-        "object" | "external" if !value.exists() && !average.exists() => {
+        "object" if !value.exists() && !average.exists() => {
+            errs.required_because(&average, "must set either a target value or averageValue");
+        }
+        "external" if !value.exists() && !average.exists() => {
             errs.required_because(&average, "must set either a target value for metric or a per-pod target");
         }
         "external" if value.exists() && average.exists() => {
@@ -129,10 +137,16 @@ fn rules(at: &At<'_>, errs: &mut Errors) {
     let policies = at.child("policies");
     policies.require_because("must specify at least one Policy", errs);
     for policy in policies.items() {
-        policy.child("type").require_one_of(&["Percent", "Pods"], errs);
-        positive(&policy.child("value"), errs);
-        let period = policy.child("periodSeconds");
-        positive(&period, errs);
+        let (kind, period) = (policy.child("type"), policy.child("periodSeconds"));
+        if !["Percent", "Pods"].contains(&kind.text()) {
+            errs.not_supported_value(&kind, kind.text(), &["Percent", "Pods"]);
+        }
+        for number in [&policy.child("value"), &period] {
+            let value = number.i64().unwrap_or(0);
+            if value <= 0 {
+                errs.invalid_value(number, value, "must be greater than zero");
+            }
+        }
         if period.i64().is_some_and(|seconds| seconds > MAX_PERIOD) {
             errs.invalid(&period, format!("must be less than or equal to {MAX_PERIOD}"));
         }

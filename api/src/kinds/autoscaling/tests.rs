@@ -45,6 +45,24 @@ fn validation() {
                 json!({"spec": {"metrics": [{"type": "Pods"}]}}),
                 &["spec.metrics[0].pods: Required value: must populate information for the given metric source (Pods)"],
             ),
+            (
+                json!({"spec": {"metrics": [{"type": ""}, {"type": "Object", "object": {"describedObject": {"kind": "K", "name": "n"}}}]}}),
+                &[
+                    "spec.metrics[0].type: Required value: must specify a metric source type",
+                    "spec.metrics[0].type: Unsupported value: \"\": supported values: \"ContainerResource\", \"External\", \"Object\", \"Pods\", \"Resource\"",
+                    "spec.metrics[1].object.metric.name: Required value: must specify a metric name",
+                    "spec.metrics[1].object.target.type: Required value: must specify a metric target type",
+                    "spec.metrics[1].object.target.type: Invalid value: \"\": must be either Utilization, Value, or AverageValue",
+                    "spec.metrics[1].object.target.averageValue: Required value: must set either a target value or averageValue",
+                ],
+            ),
+            (
+                json!({"spec": {"behavior": {"scaleUp": {"policies": [{"type": "", "value": 0, "periodSeconds": 1}]}}}}),
+                &[
+                    "spec.behavior.scaleUp.policies[0].type: Unsupported value: \"\": supported values: \"Percent\", \"Pods\"",
+                    "spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero",
+                ],
+            ),
         ],
     );
 }

@@ -51,6 +51,9 @@ fn validate(obj: &Value, errs: &mut Errors) {
 fn validate_address(address: &At<'_>, errs: &mut Errors) {
     let ip = address.child("ip");
     ip.check(network::ip, errs);
+    if network::ip(ip.text()).is_err() {
+        errs.invalid_value(&ip, ip.text(), "must be a valid IP address");
+    }
     network::no_special_ip(&ip, errs);
     address.child("hostname").check_given(names::is_dns1123_label, errs);
     address.child("nodeName").check_set(names::is_dns1123_subdomain, errs);
@@ -106,5 +109,15 @@ mod tests {
             &["a", "10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 2 more...", "<unknown>"],
         );
         check_cells(&ENDPOINTS, &json!({"metadata": {"name": "a"}}), &["a", "<none>", "<unknown>"]);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_twice() {
+        let errors = Errors::of(|errs| validate_address(&At::root(&json!({"ip": "x"})), errs));
+        let details: Vec<&str> = errors.iter().map(|error| error.detail.as_str()).collect();
+        assert_eq!(
+            details,
+            ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)", "must be a valid IP address"]
+        );
     }
 }

@@ -35,7 +35,8 @@ fn validate(obj: &Value, errs: &mut Errors) {
     for limit in At::root(obj).child("spec").child("limits").items() {
         let kind = limit.child("type");
         kind.check(names::is_qualified_name, errs);
-        if !kind.text().contains('/') && !["Pod", "Container", "PersistentVolumeClaim"].contains(&kind.text()) {
+        let qualified = kind.text().contains('/') || names::is_qualified_name(kind.text()).is_err();
+        if !qualified && !["Pod", "Container", "PersistentVolumeClaim"].contains(&kind.text()) {
             errs.invalid_value(&kind, kind.text(), "must be a standard limit type or fully qualified");
         }
         if !seen.insert(kind.text()) {
@@ -168,5 +169,11 @@ mod tests {
                 "spec.limits[1].type: Duplicate value: \"Foo\"",
             ],
         );
+    }
+
+    #[test]
+    fn a_type_that_is_no_name_is_no_more_than_that() {
+        let errors = Errors::of(|errs| validate(&json!({"spec": {"limits": [{"type": "a b"}]}}), errs));
+        assert_eq!(errors.len(), 1, "{errors}");
     }
 }

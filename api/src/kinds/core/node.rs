@@ -50,7 +50,8 @@ pub static NODE: Kind = Kind {
 
 fn default(obj: &mut Value) {
     within(obj, "spec", |spec| {
-        if !is_zero(spec.get("podCIDR")) && is_zero(spec.get("podCIDRs")) {
+        let first = list(spec, "/podCIDRs").first();
+        if !is_zero(spec.get("podCIDR")) && first != spec.get("podCIDR") {
             let only = json!([text(spec, "/podCIDR")]);
             set(spec, "podCIDRs", only);
         } else if let Some(first) = list(spec, "/podCIDRs").first().cloned() {
@@ -78,7 +79,8 @@ fn validate(obj: &Value, errs: &mut Errors) {
     if families.len() > 1 && (families.len() > 2 || families.first() == families.last()) {
         errs.invalid(&cidrs, "may specify no more than one CIDR for each IP family");
     }
-    taints(&spec.child("taints"), errs);
+    // Upstream reports them as if they were metadata.
+    taints(&At::new(spec.child("taints").value, Path::new("metadata").child("taints")), errs);
 }
 
 fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
@@ -124,7 +126,7 @@ fn taints(at: &At<'_>, errs: &mut Errors) {
     let mut seen = HashSet::new();
     for taint in at.items() {
         let (key, value, effect) = (taint.child("key"), taint.child("value"), taint.child("effect"));
-        key.require_valid(names::is_qualified_name, errs);
+        key.check(names::is_qualified_name, errs);
         if let Err(messages) = names::is_label_value(value.text()) {
             errs.invalid(&value, messages.join(";"));
         }
@@ -203,9 +205,10 @@ mod tests {
             &NODE,
             json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "a"}, {"effect": "NoSchedule", "key": "a"}, {"effect": "X"}]}}),
             &[
-                "spec.taints[1]: Duplicate value: {\"effect\":\"NoSchedule\",\"key\":\"a\"}: taints must be unique by key and effect pair",
-                "spec.taints[2].key: Required value",
-                "spec.taints[2].effect: Unsupported value: \"X\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"",
+                "metadata.taints[1]: Duplicate value: {\"effect\":\"NoSchedule\",\"key\":\"a\"}: taints must be unique by key and effect pair",
+                "metadata.taints[2].key: Invalid value: \"\": name part must be non-empty",
+                "metadata.taints[2].key: Invalid value: \"\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                "metadata.taints[2].effect: Unsupported value: \"X\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"",
             ],
         );
         check_update(
@@ -255,5 +258,11 @@ mod tests {
                 "containerd://1",
             ],
         );
+    }
+
+    #[test]
+    fn of_two_ranges_that_differ_the_single_one_counts() {
+        let spec = json!({"spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.1.0/24", "fd00::/64"]}});
+        assert_eq!(defaulted(&NODE, spec)["spec"]["podCIDRs"], json!(["10.0.0.0/24"]));
     }
 }

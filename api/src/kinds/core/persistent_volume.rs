@@ -9,6 +9,7 @@ use crate::kinds::common::values::{ensure, fill, fill_zero, is_unset, same, set,
 use crate::kinds::kind::Kind;
 use crate::kinds::podspec::affinity;
 use crate::kinds::printing::UNSET;
+use crate::names;
 
 /// The fields of a spec that name the storage itself.
 const SOURCES: &[&str] = &[
@@ -82,6 +83,7 @@ fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
     volumes::validate_access_modes(&spec, errs);
     let capacity = spec.child("capacity");
+    spec.child("storageClassName").check_given(names::is_dns1123_subdomain, errs);
     if capacity.is_empty() {
         errs.required(&capacity);
     }
@@ -210,6 +212,17 @@ mod tests {
             &PERSISTENT_VOLUME,
             &obj,
             &["v", "1Gi", "RWO", "", "Bound", "ns/c", "", "<unset>", "", "<unknown>", "<unset>"],
+        );
+    }
+
+    #[test]
+    fn the_class_has_a_name() {
+        let mut volume = volume();
+        volume["spec"]["storageClassName"] = json!("A_b");
+        let errors = Errors::of(|errs| validate(&volume, errs)).to_string();
+        assert!(
+            errors.starts_with("spec.storageClassName: Invalid value: \"A_b\": a lowercase RFC 1123 subdomain"),
+            "{errors}"
         );
     }
 }

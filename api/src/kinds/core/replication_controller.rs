@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::field::{At, Errors};
 use crate::kinds::apps::{replica_set, workload};
 use crate::kinds::column::{Column, Selectable};
-use crate::kinds::common::metadata;
 use crate::kinds::common::values::{ensure, fill, is_zero, set};
 use crate::kinds::kind::{Kind, Status};
 use crate::kinds::podspec::template;
@@ -56,7 +55,6 @@ fn validate(obj: &Value, errs: &mut Errors) {
     spec.child("minReadySeconds").non_negative(errs);
     let selector = spec.child("selector");
     selector.require(errs);
-    metadata::labels(&selector, errs);
     spec.child("replicas").non_negative(errs);
     let template = spec.child("template");
     if !template.exists() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::field::{At, Errors};
+use crate::field::{At, Errors, Path};
 use crate::kinds::column::Column;
 use crate::kinds::common::resources;
 use crate::kinds::common::values::same;
@@ -128,7 +128,7 @@ fn selectors(spec: &At<'_>, errs: &mut Errors) {
     let mut given = Vec::new();
     for expression in at.items() {
         let scope = expression.child("scopeName").text();
-        selector(&expression, errs);
+        selector(&expression, &at.path, errs);
         for _ in hard.entries().filter(|(resource, _)| is_standard(resource) && !fits(scope, resource)) {
             errs.invalid_value(&at, shown(&at), "unsupported scope applied to resource");
         }
@@ -159,8 +159,10 @@ fn fits(scope: &str, resource: &str) -> bool {
     }
 }
 
-fn selector(at: &At<'_>, errs: &mut Errors) {
-    let (scope, operator, values) = (at.child("scopeName"), at.child("operator"), at.child("values"));
+fn selector(at: &At<'_>, expressions: &Path, errs: &mut Errors) {
+    // Upstream reports these without the index.
+    let field = |name: &'static str| At::new(at.child(name).value, expressions.child(name));
+    let (scope, operator, values) = (field("scopeName"), field("operator"), field("values"));
     if !SCOPES.contains(&scope.text()) {
         errs.invalid_value(&scope, scope.text(), "unsupported scope");
     }
@@ -241,6 +243,14 @@ mod tests {
             selected("PriorityClass", "In"),
             &[
                 "spec.scopeSelector.matchExpressions: Invalid value: {\"MatchExpressions\":[{\"Operator\":\"In\",\"ScopeName\":\"PriorityClass\",\"Values\":[\"x\"]}]}: unsupported scope applied to resource",
+            ],
+        );
+        check(
+            &RESOURCE_QUOTA,
+            json!({"spec": {"scopeSelector": {"matchExpressions": [{"scopeName": "X", "operator": "In"}]}}}),
+            &[
+                "spec.scopeSelector.matchExpressions.scopeName: Invalid value: \"X\": unsupported scope",
+                "spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
             ],
         );
         let errors = Errors::of(|errs| validate(&selected("Terminating", "In"), errs)).to_string();

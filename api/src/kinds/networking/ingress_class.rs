@@ -39,8 +39,9 @@ fn validate(obj: &Value, errs: &mut Errors) {
     network::domain_prefixed_path(&controller, errs);
     let parameters = spec.child("parameters");
     if parameters.exists() {
-        for field in ["kind", "name"] {
-            parameters.child(field).require(errs);
+        parameters.child("apiGroup").check_set(names::is_dns1123_subdomain, errs);
+        for (field, detail) in [("kind", "kind is required"), ("name", "name is required")] {
+            parameters.child(field).require_because(detail, errs);
         }
         let (scope, namespace) = (parameters.child("scope"), parameters.child("namespace"));
         scope.one_of(&["Cluster", "Namespace"], errs);
@@ -97,6 +98,19 @@ mod tests {
             &INGRESS_CLASS,
             &json!({"metadata": {"name": "i"}, "spec": {"controller": "a.io/b", "parameters": {"apiGroup": "g", "kind": "K", "name": "n"}}}),
             &["i", "a.io/b", "K.g/n", "<unknown>"],
+        );
+    }
+
+    #[test]
+    fn parameters_are_named() {
+        check(
+            &INGRESS_CLASS,
+            json!({"spec": {"controller": "a.io/b", "parameters": {"apiGroup": "-"}}}),
+            &[
+                "spec.parameters.apiGroup: Invalid value: \"-\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+                "spec.parameters.kind: Required value: kind is required",
+                "spec.parameters.name: Required value: name is required",
+            ],
         );
     }
 }

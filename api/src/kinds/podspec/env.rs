@@ -99,7 +99,7 @@ pub fn sources(env_from: &At<'_>, errs: &mut Errors) {
             let at = source.child(name);
             if at.exists() {
                 count += 1;
-                at.child("name").check(names::is_dns1123_subdomain, errs);
+                at.child("name").require_valid(names::is_dns1123_subdomain, errs);
             }
         }
         match count {

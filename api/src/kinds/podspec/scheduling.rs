@@ -65,7 +65,7 @@ fn topology_spread(at: &At<'_>, errs: &mut Errors) {
     for constraint in at.items() {
         let [skew, key, action] = ["maxSkew", "topologyKey", "whenUnsatisfiable"].map(|f| constraint.child(f));
         if skew.i64().unwrap_or(0) <= 0 {
-            errs.invalid_value(&skew, skew.i64().unwrap_or(0), "must be greater than 0");
+            errs.invalid_value(&skew, skew.i64().unwrap_or(0), "must be greater than zero");
         }
         if key.is_empty() {
             errs.required_because(&key, "can not be empty");

@@ -94,7 +94,7 @@ fn profiles(at: &At<'_>, errs: &mut Errors) {
         &at.child("seccompProfile"),
         errs,
         "seccomp",
-        "a seccompProfile type is required when seccompProfile is set",
+        "type is required when seccompProfile is set",
         "seccompProfile",
     );
     profile(&at.child("appArmorProfile"), errs, "AppArmor", "type is required when appArmorProfile is set", "AppArmor");

@@ -51,11 +51,13 @@ pub fn shown_labels(labels: &At<'_>) -> Value {
 
 /// Validates a pod template: labels, annotations and spec.
 pub fn validate(template: &At<'_>, errs: &mut Errors) {
-    let meta = template.child("metadata");
-    metadata::labels(&meta.child("labels"), errs);
-    metadata::annotations(&meta.child("annotations"), errs);
     let pod = template.child("spec");
-    spec::annotations(&meta.child("annotations"), &pod, errs);
+    // Upstream reports these as if they stood in the template itself.
+    let [labels, annotations] = ["labels", "annotations"]
+        .map(|field| At::new(template.child("metadata").child(field).value, template.path.child(field)));
+    metadata::labels(&labels, errs);
+    metadata::annotations(&annotations, errs);
+    spec::annotations(&annotations, &pod, errs);
     spec::validate(&pod, spec::Of::Template, errs);
     let ephemeral = pod.child("ephemeralContainers");
     if !ephemeral.is_empty() {

@@ -218,6 +218,7 @@ fn environment() {
             &["C.envFrom: Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`"],
         ),
         (json!({"envFrom": [{"configMapRef": {"name": "m"}}]}), &[]),
+        (json!({"envFrom": [{"secretRef": {}}]}), &["C.envFrom[0].secretRef.name: Required value"]),
     ]);
 }
 
@@ -293,10 +294,21 @@ fn volumes_and_mounts() {
             ],
         ),
         (
+            json!({"volumes": [{"name": "n", "nfs": {"server": "s"}}]}),
+            &[
+                "spec.volumes[0].nfs.path: Required value",
+                "spec.volumes[0].nfs.path: Invalid value: \"\": must be an absolute path",
+            ],
+        ),
+        (
+            json!({"securityContext": {"seccompProfile": {}}}),
+            &["spec.securityContext.seccompProfile.type: Required value: type is required when seccompProfile is set"],
+        ),
+        (
             json!({"volumes": [{"name": "v", "projected": {"sources": [
                 {"secret": {"name": "a", "items": [{"key": "k", "path": "same"}]}}, {"serviceAccountToken": {"path": "same", "expirationSeconds": 1}}]}}]}),
             &[
-                "spec.volumes[0].projected.sources[1].serviceAccountToken.expirationSeconds: Invalid value: 1: may not be less than 10 minutes",
+                "spec.volumes[0].projected.sources[1].serviceAccountToken.expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes",
                 "spec.volumes[0].projected.sources: Invalid value: \"same\": conflicting duplicate paths",
             ],
         ),
@@ -359,7 +371,7 @@ fn scheduling() {
         (
             json!({"topologySpreadConstraints": [{"maxSkew": 0, "topologyKey": "z", "whenUnsatisfiable": "Never"}]}),
             &[
-                "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than 0",
+                "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
                 "spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: \"Never\": supported values: \"DoNotSchedule\", \"ScheduleAnyway\"",
             ],
         ),

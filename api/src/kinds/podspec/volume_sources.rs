@@ -77,8 +77,8 @@ fn host_path(at: &At<'_>, _: Of, errs: &mut Errors) {
 
 fn nfs(at: &At<'_>, _: Of, errs: &mut Errors) {
     let path = at.child("path");
-    if !path.is_empty() && !path.text().starts_with('/') {
-        errs.invalid(&path, "must be an absolute path");
+    if !path.text().starts_with('/') {
+        errs.invalid_value(&path, path.text(), "must be an absolute path");
     }
 }
 
@@ -166,7 +166,7 @@ fn projection(kind: &str, at: &At<'_>, errs: &mut Errors) {
         "serviceAccountToken" => {
             let seconds = at.child("expirationSeconds");
             if seconds.i64().is_some_and(|s| s < 600) {
-                errs.invalid(&seconds, "may not be less than 10 minutes");
+                errs.invalid(&seconds, "may not specify a duration less than 10 minutes");
             } else if seconds.i64().is_some_and(|s| s > 1 << 32) {
                 errs.invalid(&seconds, "may not be larger than 2^32 seconds");
             }

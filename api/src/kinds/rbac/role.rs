@@ -6,6 +6,7 @@ use crate::field::{At, Errors};
 use crate::kinds::column::Column;
 use crate::kinds::common::selector;
 use crate::kinds::kind::Kind;
+use crate::labels::Selector;
 use crate::names;
 
 /// The behaviour of Roles.
@@ -41,6 +42,9 @@ fn aggregation(at: &At<'_>, errs: &mut Errors) {
     selectors.require_because("at least one clusterRoleSelector required if aggregationRule is non-nil", errs);
     for one in selectors.items() {
         selector::validate(&one, errs);
+        if one.value.is_some_and(|value| Selector::from_label_selector(value).is_err()) {
+            errs.invalid(&one, "invalid label selector.");
+        }
     }
 }
 
@@ -96,5 +100,13 @@ mod tests {
             ],
         );
         assert!((CLUSTER_ROLE.name)("system:node").is_ok() && (ROLE.name)("a/b").is_err());
+    }
+
+    #[test]
+    fn selectors_can_be_used() {
+        let errors = Errors::of(|errs| {
+            aggregation(&At::root(&json!({"clusterRoleSelectors": [{"matchLabels": {"a": "b c"}}]})), errs);
+        });
+        assert!(errors.to_string().ends_with("invalid label selector.]"), "{errors}");
     }
 }

@@ -1,5 +1,7 @@
 //! StorageClass (`pkg/apis/storage/validation @ v1.36`).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use crate::field::{At, Errors};
@@ -44,11 +46,25 @@ fn validate(obj: &Value, errs: &mut Errors) {
     parameters(&root.child("parameters"), errs);
     root.child("reclaimPolicy").one_of(&["Delete", "Retain"], errs);
     root.child("volumeBindingMode").require_one_of(&["Immediate", "WaitForFirstConsumer"], errs);
-    for topology in root.child("allowedTopologies").items() {
-        for expression in topology.child("matchLabelExpressions").items() {
-            expression.child("key").check(names::is_qualified_name, errs);
-            expression.child("values").require(errs);
+    topologies(&root.child("allowedTopologies"), errs);
+}
+
+/// Checks the terms of a topology, of which none may be empty or the same as another.
+fn topologies(at: &At<'_>, errs: &mut Errors) {
+    let mut seen = vec![BTreeMap::new()];
+    for topology in at.items() {
+        let expressions = topology.child("matchLabelExpressions");
+        let mut term = BTreeMap::new();
+        for expression in expressions.items() {
+            let (key, values) = (expression.child("key"), expression.child("values"));
+            key.check(names::is_qualified_name, errs);
+            values.require(errs);
+            term.insert(key.text(), values.items().map(|value| value.text()).collect::<BTreeSet<_>>());
         }
+        if seen.contains(&term) {
+            errs.duplicate_value(&expressions, "");
+        }
+        seen.push(term);
     }
 }
 
@@ -110,6 +126,15 @@ mod tests {
             &[
                 "provisioner: Required value",
                 "reclaimPolicy: Unsupported value: \"Recycle\": supported values: \"Delete\", \"Retain\"",
+            ],
+        );
+        let zone = json!({"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]});
+        check(
+            &STORAGE_CLASS,
+            json!({"provisioner": "a.io/b", "allowedTopologies": [zone, {}, zone]}),
+            &[
+                "allowedTopologies[1].matchLabelExpressions: Duplicate value: \"\"",
+                "allowedTopologies[2].matchLabelExpressions: Duplicate value: \"\"",
             ],
         );
         check_update(
