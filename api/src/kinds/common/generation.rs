@@ -75,11 +75,12 @@ pub fn set(obj: &mut Value, generation: i64) {
     }
 }
 
-/// Names of the fields of either object that say what is wanted.
+/// Names of the fields of either object that say what is wanted, each once.
 fn desired<'a>(new: &'a Value, old: &'a Value) -> impl Iterator<Item = &'a str> {
     const NOT_DESIRED: &[&str] = &["apiVersion", "kind", "metadata", "status"];
-    let names = [new, old].into_iter().filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str);
-    names.filter(|name| !NOT_DESIRED.contains(name))
+    let names = |object: &'a Value| object.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+    let gone = names(old).filter(|name| new.get(name).is_none());
+    names(new).chain(gone).filter(|name| !NOT_DESIRED.contains(name))
 }
 
 #[cfg(test)]

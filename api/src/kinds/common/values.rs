@@ -120,8 +120,14 @@ pub fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
 
 fn same_maps(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
     // Most have the same fields, and then none has to be looked up.
-    if a.len() == b.len() && a.keys().eq(b.keys()) {
-        return a.values().zip(b.values()).all(|(a, b)| same(Some(a), Some(b)));
+    if a.len() == b.len() {
+        let mut pairs = a.iter().zip(b);
+        match pairs.find(|((k, a), (l, b))| k != l || !same(Some(a), Some(b))) {
+            None => return true,
+            Some(((k, _), (l, _))) if k == l => return false,
+            // One has a field that the other has not, which may be an empty one.
+            Some(_) => {}
+        }
     }
     a.iter().all(|(k, v)| same(Some(v), b.get(k))) && b.iter().all(|(k, v)| a.contains_key(k) || is_nothing(Some(v)))
 }
@@ -148,5 +154,7 @@ mod tests {
         assert!(!same(json!({"a": ["x"]}), json!({"a": []})));
         assert!(!same(json!({"a": 0}), json!({})));
         assert!(same(json!([{"a": 1}]), json!([{"a": 1, "b": null}])));
+        assert!(same(json!({"a": 1, "b": []}), json!({"a": 1, "c": {}})));
+        assert!(!same(json!({"a": 1, "b": [], "d": 1}), json!({"a": 1, "c": {}, "d": 2})));
     }
 }
