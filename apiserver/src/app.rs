@@ -98,7 +98,7 @@ impl App {
     ) -> Result<Option<Value>, Status> {
         let Some(row) = self.row(group, resource) else { return Ok(None) };
         let Some(storage) = row.storage() else { return Ok(None) };
-        Ok(self.reader.cached(storage, namespace, name)?.map(|current| current.value))
+        self.reader.cached(storage, namespace, name)?.map(|entry| codec::parse_stored(&entry.json())).transpose()
     }
 
     /// Reads all objects of a resource as the cache has them.

@@ -25,6 +25,7 @@ pub mod nonresource;
 pub mod objects;
 pub mod openapi;
 pub mod reader;
+mod recent;
 pub mod registry;
 pub mod server;
 pub mod services;

@@ -17,7 +17,12 @@ use corvette_api::{
 use corvette_store::{Change, Error, Expect, KeyValue, Revision, Store, TxnOutcome};
 use serde_json::Value;
 
-use crate::{cacher, endpoints::codec, splice};
+use crate::{
+    cacher::{self, Entry},
+    endpoints::codec,
+    recent::Recent,
+    splice,
+};
 
 /// Longest wait for one call of the store.
 pub const STORE_DEADLINE: Duration = Duration::from_secs(10);
@@ -56,17 +61,30 @@ pub struct Objects {
     store: Arc<dyn Store>,
     /// The newest revision written here.
     newest: AtomicU64,
+    recent: Recent,
 }
 
 impl Objects {
     /// Reads and writes through `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, newest: AtomicU64::new(0) }
+        Self { store, newest: AtomicU64::new(0), recent: Recent::default() }
     }
 
     /// Returns the newest revision that was written through this.
     pub fn newest(&self) -> Revision {
         Revision(self.newest.load(Ordering::Acquire))
+    }
+
+    /// Returns the object of an entry of the cache, unparsed if it was written here last.
+    ///
+    /// # Errors
+    /// 500 when the object is damaged.
+    pub fn of_entry(&self, entry: &Entry) -> Result<Current, Status> {
+        let value = match self.recent.take(entry.revision) {
+            Some(value) => value,
+            None => codec::parse_stored(&entry.json())?,
+        };
+        Ok(Current { value, revision: entry.revision })
     }
 
     /// Reads an object as it is now.
@@ -99,13 +117,17 @@ impl Objects {
         &self,
         key: &str,
         expect: Expect,
-        object: &Value,
+        mut object: Value,
         ttl: Option<Duration>,
     ) -> Result<Written<Bytes>, Status> {
-        let value = cacher::encode_for_store(object).map_err(status::internal)?;
+        let value = cacher::encode_for_store(&object).map_err(status::internal)?;
         let change = Change::Put { value: value.clone(), ttl };
         let outcome = deadline(self.store.txn(key, expect, change)).await?;
-        self.written(outcome, |revision| splice::with_resource_version(&value, revision.0))
+        self.written(outcome, |revision| {
+            meta::set_resource_version(&mut object, &revision.to_string());
+            self.recent.put(revision, object, value.len());
+            splice::with_resource_version(&value, revision.0)
+        })
     }
 
     /// Deletes an object and returns the revision of that.

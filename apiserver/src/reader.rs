@@ -20,8 +20,7 @@ use tokio::time::Instant;
 
 use crate::{
     cacher::{Cacher, Entry, Error, Extract, ResourceCache, ResourceSpec, Snapshot},
-    endpoints::codec,
-    objects::{self, Current},
+    objects,
     registry::{Registry, Row, Storage},
     splice,
 };
@@ -223,13 +222,12 @@ impl Reader {
         Ok(self.cache(storage)?.get(namespace, name))
     }
 
-    /// Reads an object as the cache has it now, which may be older than the store's.
+    /// Returns an object as the cache has it now, which may be older than the store's.
     ///
     /// # Errors
-    /// 500 when the object is damaged.
-    pub fn cached(&self, storage: &Storage, namespace: Option<&str>, name: &str) -> Result<Option<Current>, Status> {
-        let Some(entry) = self.cache(storage)?.get(namespace.unwrap_or_default(), name) else { return Ok(None) };
-        Ok(Some(Current { value: codec::parse_stored(&entry.json())?, revision: entry.revision }))
+    /// 500 when the resource is not cached.
+    pub fn cached(&self, storage: &Storage, namespace: Option<&str>, name: &str) -> Result<Option<Arc<Entry>>, Status> {
+        Ok(self.cache(storage)?.get(namespace.unwrap_or_default(), name))
     }
 
     /// Lists a collection, or the part of it below `prefix`, after the key `after`.

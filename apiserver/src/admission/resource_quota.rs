@@ -82,7 +82,7 @@ async fn charge(
         let list = meta::child_map(status, "used");
         list.extend(used.into_iter().map(|(name, amount)| (name, amount.to_string().into())));
         let expected = Expect::Revision(current.revision);
-        if let Written::Done(_) = attributes.app.objects.put(&key, expected, &current.value, None).await? {
+        if let Written::Done(_) = attributes.app.objects.put(&key, expected, current.value, None).await? {
             return Ok(());
         }
     }

@@ -139,7 +139,7 @@ async fn attempt(call: &Call, mut object: Value, options: &WriteOptions) -> Resu
         let detail = "resourceVersion should not be set on objects to be created";
         return Err(Status::new(500, status::Reason::Unknown, detail));
     }
-    match call.app.objects.put(&key, Expect::Absent, &object, hooks.ttl()).await? {
+    match call.app.objects.put(&key, Expect::Absent, object, hooks.ttl()).await? {
         Written::Done(json) => Ok(Outcome::Stored(json)),
         Written::Conflict(existing) => Err(existing
             .map_or_else(|| status::server_timeout(&row.group_resource(), "create", 1), |e| exists(call, &e.value))),

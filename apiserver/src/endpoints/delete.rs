@@ -137,7 +137,7 @@ async fn attempt(call: &Call, key: &str, current: &Current, options: &DeleteOpti
             }
             Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
         },
-        Plan::Mark(marked) => match call.app.objects.put(key, expect, &marked, hooks.ttl()).await? {
+        Plan::Mark(marked) => match call.app.objects.put(key, expect, marked, hooks.ttl()).await? {
             Written::Done(json) => Ok(Attempt::Done(Deleted::Waits(Outcome::Stored(json)))),
             Written::Conflict(newer) => Ok(Attempt::Overtaken(newer)),
         },

@@ -141,7 +141,8 @@ impl Write<'_> {
         // Clients change one object again and again: the next change is not to be tried on what was before the last.
         call.app.reader.catch_up(call.app.objects.newest()).await;
         let cached = call.app.reader.cached(call.storage()?, call.namespace(), &call.info.name)?;
-        let Some(current) = cached else { return Ok(First::Current(call.app.objects.fresh(self.key).await?)) };
+        let Some(entry) = cached else { return Ok(First::Current(call.app.objects.fresh(self.key).await?)) };
+        let current = call.app.objects.of_entry(&entry)?;
         let decided = match self.attempt(&current).await {
             Ok(Attempt::Written(outcome)) => return Ok(First::Done(outcome)),
             Ok(Attempt::Overtaken(newer)) => return Ok(First::Current(newer.map(|newer| *newer))),
@@ -188,7 +189,7 @@ impl Write<'_> {
         }
         let expect = Expect::Revision(current.revision);
         if !released {
-            return Ok(match call.app.objects.put(key, expect, &new, hooks.ttl()).await? {
+            return Ok(match call.app.objects.put(key, expect, new, hooks.ttl()).await? {
                 Written::Done(json) => Attempt::Written(Outcome::Stored(json)),
                 Written::Conflict(newer) => Attempt::Overtaken(newer),
             });

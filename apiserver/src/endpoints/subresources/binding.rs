@@ -73,7 +73,7 @@ async fn assign(call: &Call, name: &str, binding: &Value, options: &WriteOptions
         if options.dry_run {
             return Ok(());
         }
-        match call.app.objects.put(&key, Expect::Revision(current.revision), &pod, None).await? {
+        match call.app.objects.put(&key, Expect::Revision(current.revision), pod, None).await? {
             Written::Done(_) => return Ok(()),
             Written::Conflict(newer) => found = newer.map(|newer| *newer),
         }

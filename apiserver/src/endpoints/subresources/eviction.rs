@@ -66,7 +66,7 @@ async fn mark(call: &Call, key: &str) -> Result<(), Status> {
         let Some(mut current) = found else { return Err(call.not_found()) };
         let now = time::format(call.app.clock.now());
         set_disruption_target(&mut current.value, &now);
-        match call.app.objects.put(key, Expect::Revision(current.revision), &current.value, None).await? {
+        match call.app.objects.put(key, Expect::Revision(current.revision), current.value, None).await? {
             Written::Done(_) => return Ok(()),
             Written::Conflict(newer) => found = newer.map(|newer| *newer),
         }
@@ -121,7 +121,7 @@ async fn take_disruption(call: &Call, pod: &Value, dry_run: bool) -> Result<(), 
         if dry_run {
             return Ok(());
         }
-        match call.app.objects.put(&key, Expect::Revision(current.revision), &budget, None).await? {
+        match call.app.objects.put(&key, Expect::Revision(current.revision), budget, None).await? {
             Written::Done(_) => return Ok(()),
             Written::Conflict(newer) => found = newer.map(|newer| *newer),
         }
