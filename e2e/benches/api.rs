@@ -1,5 +1,6 @@
 //! `cargo xtask bench api`: the API server of a whole running cluster under load, over TLS, on the embedded store. `etcd` as an
-//! argument puts it on a real etcd. Rates are requests per second; CPU is the whole process's, per request.
+//! argument puts it on a real etcd. Rates are requests per second; CPU is the whole process's, per request. Of watches, rates are events
+//! per second over all connections, and the latency is from the sending of the write to the event.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
 
 mod load;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use corvette_e2e::{Backend, Cluster};
-use load::{Call, Target, resident_mib};
+use load::{Call, Measured, Target, resident_mib};
 use serde_json::{Value, json};
 
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -35,19 +36,12 @@ async fn measure(cluster: &Cluster) -> Result<()> {
         let run = |name: &'static str, total: usize, make: fn(usize, usize) -> Call| {
             let target = target.clone();
             async move {
-                let measured = target.run(pid, workers, total, move |i| make(workers, i)).await?;
-                let ms = |d: std::time::Duration| d.as_secs_f64() * 1e3;
-                println!(
-                    "{name:<34} {workers:>5} {:>9.0} {:>10.2} {:>10.2} {:>9.3}",
-                    measured.rate,
-                    ms(measured.p50),
-                    ms(measured.p99),
-                    measured.cpu * 1e3
-                );
+                print(name, workers, &target.run(pid, workers, total, move |i| make(workers, i)).await?);
                 anyhow::Ok(())
             }
         };
-        run("create ConfigMap, 1 KB", total, |w, i| Call::write("POST", CONFIG_MAPS, JSON, &config_map(w, i))).await?;
+        run("create ConfigMap, 1 KB", total, |w, i| Call::write("POST", CONFIG_MAPS, JSON, &config_map("bench", w, i)))
+            .await?;
         run("get ConfigMap", total * 2, |w, i| Call::get(format!("{CONFIG_MAPS}/bench-{w}-{}", i % 500))).await?;
         run("merge-patch ConfigMap", total, |w, i| {
             let patch = json!({ "data": { "changed": i.to_string() } });
@@ -62,6 +56,8 @@ async fn measure(cluster: &Cluster) -> Result<()> {
         })
         .await?;
         run("list pods, limit=500", total / 50, |_, _| Call::get(format!("{PODS}?limit=500"))).await?;
+        let make = |i| Call::write("POST", CONFIG_MAPS, JSON, &config_map("watched", workers, i));
+        print("watch ConfigMaps, event", workers, &target.watch(pid, workers, 500, CONFIG_MAPS, make).await?);
     }
     println!("resident, {STORED_PODS} pods stored: {} MiB", resident_mib(pid)?);
     Ok(())
@@ -69,8 +65,14 @@ async fn measure(cluster: &Cluster) -> Result<()> {
 
 const JSON: &str = "application/json";
 
-fn config_map(workers: usize, i: usize) -> Value {
-    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("bench-{workers}-{i}") }, "data": { "text": "x".repeat(900) } })
+fn print(name: &str, connections: usize, measured: &Measured) {
+    let ms = |d: std::time::Duration| d.as_secs_f64() * 1e3;
+    let Measured { rate, p50, p99, cpu } = measured;
+    println!("{name:<34} {connections:>5} {rate:>9.0} {:>10.2} {:>10.2} {:>9.3}", ms(*p50), ms(*p99), cpu * 1e3);
+}
+
+fn config_map(name: &str, workers: usize, i: usize) -> Value {
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("{name}-{workers}-{i}") }, "data": { "text": "x".repeat(900) } })
 }
 
 /// A pod that no node takes, with `padding` bytes of annotations.

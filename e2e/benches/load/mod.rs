@@ -1,15 +1,16 @@
 //! A load generator: keep-alive HTTP/1.1 connections over TLS with the administrator's certificate, one worker each.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use corvette_component::pki::Bundle;
 use corvette_component::tls;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -89,6 +90,11 @@ impl Target {
 
     /// Sends one request and reads the answer; anything but success is an error.
     pub async fn send(&self, connection: &mut SendRequest<Full<Bytes>>, call: &Call) -> Result<Bytes> {
+        Ok(self.begin(connection, call).await?.collect().await?.to_bytes())
+    }
+
+    /// Sends one request; the answer's body is still to come.
+    async fn begin(&self, connection: &mut SendRequest<Full<Bytes>>, call: &Call) -> Result<Incoming> {
         let request = hyper::Request::builder()
             .method(call.method)
             .uri(&call.path)
@@ -98,9 +104,9 @@ impl Target {
             .body(Full::new(call.body.clone()))?;
         connection.ready().await?;
         let answer = connection.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let (status, body) = (answer.status(), answer.into_body());
         if !status.is_success() {
+            let body = body.collect().await?.to_bytes();
             bail!("{} {}: {status} {}", call.method, call.path, String::from_utf8_lossy(&body));
         }
         Ok(body)
@@ -139,17 +145,86 @@ impl Target {
         for worker in workers {
             times.extend(worker.await??);
         }
-        let took = started.elapsed().as_secs_f64();
+        Measured::of(times, started.elapsed(), cpu_seconds(server)? - cpu)
+    }
+
+    /// Has `watchers` connections watch `path` while `writes` objects are created there one after the other; `make(i)`
+    /// gives the i-th, whose name ends in `-i`. Measures each event, from the sending of the write.
+    pub async fn watch<F>(
+        self: &Arc<Self>,
+        server: u32,
+        watchers: usize,
+        writes: usize,
+        path: &str,
+        make: F,
+    ) -> Result<Measured>
+    where
+        F: Fn(usize) -> Call,
+    {
+        let mut writer = self.connect().await?;
+        let list: Value =
+            serde_json::from_slice(&self.send(&mut writer, &Call::get(format!("{path}?limit=1"))).await?)?;
+        let from = list["metadata"]["resourceVersion"].as_str().context("resourceVersion")?;
+        let watch = Call::get(format!("{path}?watch=true&resourceVersion={from}"));
+        let mut streams = Vec::new();
+        for _ in 0..watchers {
+            let mut connection = self.connect().await?;
+            let events = self.begin(&mut connection, &watch).await?;
+            streams.push((connection, events));
+        }
+        let sent: Arc<Vec<OnceLock<Instant>>> = Arc::new((0..writes).map(|_| OnceLock::new()).collect());
+        let (cpu, started) = (cpu_seconds(server)?, Instant::now());
+        let readers: Vec<_> = streams
+            .into_iter()
+            .map(|(connection, events)| {
+                let sent = sent.clone();
+                tokio::spawn(async move {
+                    let delays = delays(events, &sent).await;
+                    drop(connection);
+                    delays
+                })
+            })
+            .collect();
+        for (i, at) in sent.iter().enumerate() {
+            at.get_or_init(Instant::now);
+            self.send(&mut writer, &make(i)).await?;
+        }
+        let mut times = Vec::new();
+        for reader in readers {
+            times.extend(reader.await??);
+        }
+        Measured::of(times, started.elapsed(), cpu_seconds(server)? - cpu)
+    }
+}
+
+impl Measured {
+    fn of(mut times: Vec<Duration>, took: Duration, cpu: f64) -> Result<Self> {
         times.sort_unstable();
         let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied();
-        let requests = f64::from(u32::try_from(total)?);
-        Ok(Measured {
-            rate: requests / took,
+        let count = f64::from(u32::try_from(times.len())?);
+        Ok(Self {
+            rate: count / took.as_secs_f64(),
             p50: at(50).unwrap_or_default(),
             p99: at(99).unwrap_or_default(),
-            cpu: (cpu_seconds(server)? - cpu) / requests,
+            cpu: cpu / count,
         })
     }
+}
+
+/// Reads one event for each object that was sent; returns how long after its sending each came.
+async fn delays(mut events: Incoming, sent: &[OnceLock<Instant>]) -> Result<Vec<Duration>> {
+    let (mut delays, mut read) = (Vec::with_capacity(sent.len()), BytesMut::new());
+    while delays.len() < sent.len() {
+        let frame = events.frame().await.context("the watch ended")??;
+        read.extend_from_slice(frame.data_ref().context("data")?);
+        while let Some(end) = read.iter().position(|byte| *byte == b'\n') {
+            let event: Value = serde_json::from_slice(&read.split_to(end + 1))?;
+            let name = event["object"]["metadata"]["name"].as_str().context("name")?;
+            let number: usize = name.rsplit('-').next().context("number")?.parse()?;
+            delays.push(sent[number].get().context("an event of a write that was not sent")?.elapsed());
+        }
+    }
+    Ok(delays)
 }
 
 /// CPU time a process has used, seconds.
