@@ -79,6 +79,11 @@ impl Config {
         self.state().join("io.containerd.runtime.v2.task").join("k8s.io")
     }
 
+    /// The directory of the files on which the network namespaces of pods are mounted.
+    pub(crate) fn namespaces(&self) -> PathBuf {
+        self.state().join("io.containerd.grpc.v1.cri").join("netns")
+    }
+
     /// The directory in which runc keeps its state of containers.
     pub(crate) fn runc_root(&self) -> PathBuf {
         self.state().join("runc")

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 
 use super::cri::Cri;
 use super::process::Process;
-use super::{Config, Error, Programs, SANDBOX_IMAGE, files as contents, shims};
+use super::{Config, Error, Programs, SANDBOX_IMAGE, files as contents, forgotten};
 use crate::{image, mounts, sys};
 
 /// How long containerd may take to answer after its start.
@@ -57,7 +57,7 @@ pub async fn start(config: Config, tasks: &Tasks) -> Result<Handle, Error> {
     ensure_sandbox_image(&config, &programs, &cri).await?;
     tracing::info!(%version, adopted, socket = %config.socket.display(), "container runtime is ready");
     let handle = Handle { socket: config.socket.clone(), version, adopted };
-    tasks.spawn_until_cancelled("forgotten shims", shims::reap(config.clone()));
+    tasks.spawn_until_cancelled("forgotten by containerd", forgotten::reap(config.clone()));
     if let Some(running) = running {
         tasks.spawn_until_cancelled("containerd", supervise(config, programs, cri, running));
     }

@@ -2,7 +2,8 @@
 //!
 //! Files: [`Config`] says where things are and is turned into `config.toml` and the CNI list by pure functions
 //! (`files`); `programs` finds what must be installed; `daemon` spawns, adopts and supervises; `clean` takes all away
-//! with `rules`; `shims` ends what containerd forgot; `command` runs helper programs.
+//! with `rules`; `forgotten` takes away what containerd forgot (`shims`, `namespaces`); `command` runs helper
+//! programs.
 //!
 //! Guarantees: at most one containerd per data directory; containers survive the end of the calling process and of
 //! containerd itself; what `clean` removes belongs to this data directory only.
@@ -14,6 +15,8 @@ mod cri;
 mod daemon;
 mod error;
 mod files;
+mod forgotten;
+mod namespaces;
 mod process;
 mod programs;
 mod rules;

@@ -4,15 +4,11 @@
 //! has just started. Such a shim never ends: it has no containers, and nobody talks to it.
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use super::process::{self, Process};
 use super::{Config, Error};
-
-/// How often forgotten shims are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// The shims that serve our containerd, known by its address among their arguments, with the id that each was started
 /// for.
@@ -26,24 +22,9 @@ pub(super) fn all(config: &Config) -> Result<Vec<(Process, String)>, Error> {
     process::find(ours).map_err(Error::io("list", "/proc"))
 }
 
-/// Ends forgotten shims until dropped.
-pub(super) async fn reap(config: Config) {
-    let mut suspects = Vec::new();
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let (config, before) = (config.clone(), std::mem::take(&mut suspects));
-        let looked = tokio::task::spawn_blocking(move || end_forgotten(&config, &before)).await;
-        match looked {
-            Ok(Ok(now)) => suspects = now,
-            Ok(Err(error)) => tracing::warn!(%error, "forgotten shims not looked for, will retry"),
-            Err(error) => tracing::warn!(%error, "forgotten shims not looked for, will retry"),
-        }
-    }
-}
-
 /// Kills those shims that neither hold a container nor have a task, and had none when they were looked at before; gives
 /// the ones to look at again. One that is just starting or ending looks the same for a moment.
-fn end_forgotten(config: &Config, before: &[Process]) -> Result<Vec<Process>, Error> {
+pub(super) fn end_forgotten(config: &Config, before: &[Process]) -> Result<Vec<Process>, Error> {
     let shims = all(config)?;
     let parents = process::parents().map_err(Error::io("list", "/proc"))?;
     let idle = |shim: &(Process, String)| !parents.contains(&shim.0.pid) && !config.tasks().join(&shim.1).exists();
