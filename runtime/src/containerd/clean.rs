@@ -153,7 +153,7 @@ async fn end_shims(config: &Config) -> Result<(), Error> {
 }
 
 /// Unmounts everything below a directory, the last mounted first.
-fn unmount_below(dir: &Path) -> Result<(), Error> {
+pub(super) fn unmount_below(dir: &Path) -> Result<(), Error> {
     let table = fs::read("/proc/self/mountinfo").map_err(Error::io("read", "/proc/self/mountinfo"))?;
     for point in mount_points(&table).into_iter().rev().filter(|point| point.starts_with(dir) && point != dir) {
         match umount2(&point, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
@@ -221,7 +221,7 @@ fn remove_file(path: &Path) -> Result<(), Error> {
 }
 
 /// Removes a directory that may be missing.
-fn remove_dir(path: &Path) -> Result<(), Error> {
+pub(super) fn remove_dir(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),

@@ -1,13 +1,14 @@
 //! The few CRI calls needed to know that containerd works and to empty it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use corvette_proto::cri::image_service_client::ImageServiceClient;
 use corvette_proto::cri::runtime_service_client::RuntimeServiceClient;
 use corvette_proto::cri::{
-    ImageSpec, ImageStatusRequest, ListPodSandboxRequest, RemovePodSandboxRequest, StopPodSandboxRequest,
-    VersionRequest,
+    ImageSpec, ImageStatusRequest, ListContainersRequest, ListPodSandboxRequest, RemovePodSandboxRequest,
+    StopPodSandboxRequest, VersionRequest,
 };
 use hyper_util::rt::TokioIo;
 use tonic::Status;
@@ -55,6 +56,14 @@ impl Cri {
         let mut client = RuntimeServiceClient::new(self.channel.clone());
         let answer = client.list_pod_sandbox(with_deadline(ListPodSandboxRequest { filter: None }, LOOK)).await?;
         Ok(answer.into_inner().items.into_iter().map(|sandbox| sandbox.id).collect())
+    }
+
+    /// Ids of all sandboxes and containers in any state.
+    pub(super) async fn ids(&self) -> Result<BTreeSet<String>, Status> {
+        let mut client = RuntimeServiceClient::new(self.channel.clone());
+        let answer = client.list_containers(with_deadline(ListContainersRequest { filter: None }, LOOK)).await?;
+        let containers = answer.into_inner().containers.into_iter().map(|container| container.id);
+        Ok(containers.chain(self.sandboxes().await?).collect())
     }
 
     /// Ends and removes a sandbox with its containers and network.

@@ -57,7 +57,10 @@ pub async fn start(config: Config, tasks: &Tasks) -> Result<Handle, Error> {
     ensure_sandbox_image(&config, &programs, &cri).await?;
     tracing::info!(%version, adopted, socket = %config.socket.display(), "container runtime is ready");
     let handle = Handle { socket: config.socket.clone(), version, adopted };
-    tasks.spawn_until_cancelled("forgotten by containerd", forgotten::reap(config.clone()));
+    tasks.spawn_until_cancelled(
+        "forgotten by containerd",
+        forgotten::reap(config.clone(), programs.clone(), cri.clone()),
+    );
     if let Some(running) = running {
         tasks.spawn_until_cancelled("containerd", supervise(config, programs, cri, running));
     }

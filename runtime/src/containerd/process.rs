@@ -1,6 +1,5 @@
 //! Processes by id and start time, so that a reused id is never taken for the old process.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use nix::unistd::Pid;
 const POLL: Duration = Duration::from_millis(20);
 
 /// A process, told from a later one with the same id by its start time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Process {
     pub(crate) pid: i32,
     /// Clock ticks since boot (`/proc/PID/stat`, field 22).
@@ -90,14 +89,16 @@ pub(crate) fn find<T>(wanted: impl Fn(&[&[u8]]) -> Option<T>) -> io::Result<Vec<
     Ok(found)
 }
 
-/// The processes that have children.
-pub(crate) fn parents() -> io::Result<BTreeSet<i32>> {
-    let stats = fs::read_dir("/proc")?.flatten().filter_map(|entry| {
-        entry.file_name().to_str()?.parse::<i32>().ok()?;
-        fs::read_to_string(entry.path().join("stat")).ok()
-    });
-    // State and parent follow the name in parentheses.
-    Ok(stats.filter_map(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()).collect())
+/// The children of a process.
+pub(crate) fn children(parent: i32) -> io::Result<Vec<Process>> {
+    let ids = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_child = |id: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok();
+        // State and parent follow the name in parentheses.
+        let of = stat.as_ref().and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok());
+        of == Some(parent)
+    };
+    Ok(ids.filter(is_child).filter_map(Process::running).collect())
 }
 
 #[cfg(test)]
@@ -115,8 +116,8 @@ mod tests {
         assert!(
             find(|line| (line.first() == Some(&b"sleep".as_slice())).then_some(())).unwrap().contains(&(process, ()))
         );
-        assert!(parents().unwrap().contains(&std::process::id().cast_signed()));
-        assert!(!parents().unwrap().contains(&process.pid));
+        assert!(children(std::process::id().cast_signed()).unwrap().contains(&process));
+        assert_eq!(children(process.pid).unwrap(), []);
         process.signal(Signal::SIGKILL).unwrap();
         process.ended().await;
         assert_eq!(Process::load(&file), None, "a zombie does not count");
