@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub log_dir: PathBuf,
     /// Socket of the CRI runtime.
     pub runtime_endpoint: PathBuf,
+    /// How long the runtime may be silent before it counts as down.
+    pub runtime_grace: Duration,
     /// Port of the HTTPS server.
     pub port: u16,
     /// Certificate of the HTTPS server, and whose client certificates it accepts.
@@ -96,6 +99,8 @@ impl Config {
             node_ip,
             log_dir: PathBuf::from("/var/log/pods"),
             runtime_endpoint,
+            // Upstream's maxWaitForContainerRuntime.
+            runtime_grace: Duration::from_secs(30),
             port: PORT,
             tls,
             cluster_dns: Vec::new(),

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::conditions::{self, Health};
 use super::machine;
 use super::object::{self, Facts};
+use super::runtime::RuntimeHealth;
 use crate::config::Config;
 use crate::cri::Runtime;
 use crate::events::PodEvents;
@@ -34,6 +35,9 @@ pub(crate) const LEASE_SECONDS: i32 = 40;
 const LEASES: &str = "kube-node-lease";
 /// Deadline of one call to the API.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Deadline of one call to the runtime: that it hangs must be reported too.
+const ASK: Duration = Duration::from_secs(5);
+
 /// A call to the API that failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -65,6 +69,7 @@ pub struct Agent {
     pressures: Pressures,
     /// Told when the status should be looked at before its time.
     nudge: Arc<Notify>,
+    health: RuntimeHealth,
     reported: Option<Timestamp>,
     ready: bool,
     /// The node takes no new pods, as it was last seen.
@@ -93,6 +98,7 @@ impl Agent {
         started: watch::Sender<bool>,
     ) -> Self {
         Self {
+            health: RuntimeHealth::new(config.runtime_grace),
             client,
             config,
             runtime,
@@ -205,28 +211,15 @@ impl Agent {
         timely(api.patch(&self.config.node_name, &PatchParams::default(), &Patch::Merge(patch))).await.map(drop)
     }
 
-    async fn health(&self) -> Health {
-        let mut problems = Vec::new();
-        match self.runtime.status().await {
-            Ok(answer) => {
-                let conditions = answer.status.unwrap_or_default().conditions;
-                for condition in conditions.iter().filter(|condition| !condition.status) {
-                    let (reason, message) = (&condition.reason, &condition.message);
-                    problems.push(match condition.r#type.as_str() {
-                        "NetworkReady" => format!(
-                            "container runtime network not ready: NetworkReady=false reason:{reason} message:{message}"
-                        ),
-                        "RuntimeReady" => {
-                            format!("container runtime not ready: RuntimeReady=false reason:{reason} message:{message}")
-                        }
-                        _ => continue,
-                    });
-                }
-            }
-            Err(error) => problems.push(format!("container runtime is down: {error}")),
+    async fn health(&mut self) -> Health {
+        let now = self.clock.now();
+        match tokio::time::timeout(ASK, self.runtime.status()).await {
+            Ok(Ok(answer)) => self.health.heard(&answer.status.unwrap_or_default().conditions, now),
+            Ok(Err(error)) => tracing::warn!(%error, "the runtime does not tell its status"),
+            Err(_) => tracing::warn!("the runtime does not tell its status in time"),
         }
         let measured = self.config.eviction.measure(&self.config.root_dir);
-        Health { pressure: self.pressures.observe(measured), problems }
+        Health { pressure: self.pressures.observe(measured), problems: self.health.problems(now) }
     }
 
     async fn status(&self, known: &NodeStatus, health: &Health) -> NodeStatus {
@@ -235,8 +228,9 @@ impl Agent {
         let machine = tokio::task::spawn_blocking(move || {
             (machine::capacity(&root), machine::hugepages(), machine::info(&version))
         });
-        let images = self.runtime.list_images().await.map(object::images);
-        let images = images.unwrap_or_else(|_| known.images.clone().unwrap_or_default());
+        let listed = tokio::time::timeout(ASK, self.runtime.list_images()).await;
+        let images = listed.ok().and_then(Result::ok).map(object::images);
+        let images = images.unwrap_or_else(|| known.images.clone().unwrap_or_default());
         let Ok((capacity, hugepages, info)) = machine.await else { return known.clone() };
         let facts = Facts { capacity, hugepages, info, images };
         let mut status = object::status(&self.config, &facts, known);

@@ -62,7 +62,10 @@ fn rows(health: &Health) -> [Row; 4] {
             message: if ready {
                 "kubelet is posting ready status".to_owned()
             } else {
-                format!("[{}]", health.problems.join(", "))
+                match health.problems.as_slice() {
+                    [only] => only.clone(),
+                    several => format!("[{}]", several.join(", ")),
+                }
             },
         },
     ]

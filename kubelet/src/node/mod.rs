@@ -6,5 +6,6 @@ pub(crate) mod agent;
 pub mod conditions;
 pub mod machine;
 pub mod object;
+mod runtime;
 
 pub use agent::Agent;

@@ -126,10 +126,11 @@ async fn pods_outlive_a_killed_runtime() {
         return;
     }
     let mut node = Node::start().await;
-    let kubelet = node.kubelet();
+    let kubelet = node.kubelet_with(|config| config.runtime_grace = Duration::ZERO);
     let path = node.pod("stays", json!({"containers": [shell("main", SLEEP)]}));
     let before = node.api.until(&path, is_ready).await;
-    node.kill_runtime();
+    // It hangs, and then it is gone.
+    node.stop_runtime();
     let down = |object: Option<&Value>| {
         let conditions = object.and_then(|object| object["status"]["conditions"].as_array());
         conditions.is_some_and(|all| {
@@ -138,6 +139,7 @@ async fn pods_outlive_a_killed_runtime() {
         })
     };
     node.api.until("/api/v1/nodes/node", down).await;
+    node.kill_runtime();
     // Asked for while nobody answers, and done once somebody does.
     let late = node.pod("late", json!({"containers": [shell("main", SLEEP)]}));
     node.start_runtime().await;

@@ -76,6 +76,12 @@ impl Node {
         self.containerd.wait().unwrap();
     }
 
+    /// Stops containerd where it is, so that it answers nobody.
+    pub fn stop_runtime(&self) {
+        let process = nix::unistd::Pid::from_raw(self.containerd.id().cast_signed());
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    }
+
     /// Starts containerd after it was killed.
     pub async fn start_runtime(&mut self) {
         self.containerd = start_containerd(self.dir.path());
