@@ -28,6 +28,9 @@ async fn pods_get_account_tolerations_and_priority() {
         (Some(0), Some("PreemptLowerPriority"))
     );
     assert_eq!(plain["spec"]["tolerations"].as_array().unwrap().len(), 2);
+    let mut bare = plain.clone();
+    bare["spec"].as_object_mut().unwrap().remove("tolerations");
+    assert_eq!(server.put(&format!("{PODS}/a"), &bare).await.expect(200)["spec"], plain["spec"]);
     let mut critical = pod("b");
     critical["spec"]["priorityClassName"] = "system-node-critical".into();
     assert_eq!(server.post(PODS, &critical).await.expect(201)["spec"]["priority"], 2_000_001_000);

@@ -138,6 +138,9 @@ async fn a_namespace_goes_when_it_is_finalized() {
     );
     assert_eq!(late.json()["details"]["causes"][0]["reason"], "NamespaceTerminating");
     let mut finalized: Value = server.get("/api/v1/namespaces/foo").await.expect(200);
+    finalized["spec"]["finalizers"] = json!(["none of them"]);
+    let refused = server.put("/api/v1/namespaces/foo/finalize", &finalized).await;
+    assert_eq!((refused.code, refused.reason().as_str()), (422, "Invalid"));
     finalized["spec"]["finalizers"] = json!([]);
     server.put("/api/v1/namespaces/foo/finalize", &finalized).await.expect(200);
     assert_eq!(server.get("/api/v1/namespaces/foo").await.code, 404);

@@ -279,6 +279,14 @@ const ROWS: &[Row] = &[
         500,
         r#"target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>""#,
     ),
+    (
+        "POST",
+        "/api/v1/namespaces/default/bindings",
+        JSON,
+        r#"{"target":{"kind":"Node","name":"n"}}"#,
+        400,
+        "Name parameter required.",
+    ),
     // Options.
     (
         "POST",
@@ -409,6 +417,30 @@ const ROWS: &[Row] = &[
         r#"{"spec":{"user":"u","resourceAttributes":{"namespace":"other"}}}"#,
         422,
         r#"LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid value: "other": must match metadata.namespace"#,
+    ),
+    (
+        "POST",
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        JSON,
+        "{}",
+        422,
+        r#"SubjectAccessReview.authorization.k8s.io "" is invalid: [spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified, spec.user: Invalid value: "": at least one of user or group must be specified]"#,
+    ),
+    (
+        "POST",
+        "/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews",
+        JSON,
+        r#"{"spec":{"user":"u","nonResourceAttributes":{"path":"/"}}}"#,
+        422,
+        r#"LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":""}: disallowed on this kind of request"#,
+    ),
+    (
+        "GET",
+        "/api/v1/namespaces/default/configmaps?watch=true&limit=x",
+        JSON,
+        "",
+        400,
+        r#"strconv.ParseInt: parsing "x": invalid syntax"#,
     ),
     // Paths and methods.
     ("GET", "/api/v1/bogus", JSON, "", 404, "the server could not find the requested resource"),

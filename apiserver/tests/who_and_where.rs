@@ -88,3 +88,11 @@ async fn discovery_comes_in_both_forms() {
     let unchanged = server.request(Method::GET, "/apis", &[accept[0], ("if-none-match", &etag)], "").await;
     assert_eq!((unchanged.code, unchanged.body.len()), (304, 0));
 }
+
+#[tokio::test]
+async fn reviews_have_metadata_and_rules_do_not_repeat_the_question() {
+    let server = Server::start().await;
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    let rules = server.post(path, &json!({"spec": {"namespace": "default"}})).await.expect(201);
+    assert_eq!((&rules["metadata"], &rules["spec"]), (&json!({}), &json!({})));
+}

@@ -25,7 +25,8 @@ impl Plugin for DefaultTolerationSeconds {
     }
 
     async fn mutate(&self, attributes: &Attributes<'_>, pod: &mut Value) -> Result<(), Status> {
-        if attributes.operation == Operation::Create && attributes.is("", "pods") {
+        let written = matches!(attributes.operation, Operation::Create | Operation::Update);
+        if written && attributes.is("", "pods") {
             add_tolerations(pod);
         }
         Ok(())

@@ -50,28 +50,65 @@ pub async fn handle(call: &Call, review: Virtual, body: Bytes) -> Result<Reply, 
             if object.pointer("/spec/namespace").and_then(Value::as_str).unwrap_or_default().is_empty() {
                 return Err(status::bad_request("no namespace on request"));
             }
+            // Upstream does not repeat what was asked.
+            meta::as_map(&mut object).insert("spec".to_owned(), json!({}));
             rules(&call.user)
         }
-        Virtual::SelfSubjectAccessReview => access(call, &object, Arc::clone(&call.user))?,
+        Virtual::SelfSubjectAccessReview => {
+            check_access(call, &object, &[])?;
+            access(call, &object, Arc::clone(&call.user))
+        }
         _ => {
-            check_namespace(call, &object)?;
-            access(call, &object, Arc::new(subject(call, &object)?))?
+            let user = subject(&object);
+            check_access(call, &object, &[&user])?;
+            access(call, &object, Arc::new(user))
         }
     };
+    meta::metadata_mut(&mut object);
     meta::as_map(&mut object).insert("status".to_owned(), answer);
     Ok(Reply::Object(StatusCode::CREATED, object))
 }
 
-/// A local review is about the namespace it is made in.
-fn check_namespace(call: &Call, object: &Value) -> Result<(), Status> {
-    let asked = object.pointer("/spec/resourceAttributes/namespace").and_then(Value::as_str).unwrap_or_default();
-    if !call.row.is_namespaced() || asked == meta::namespace(object) {
-        return Ok(());
-    }
+/// Checks what is asked about whom (`pkg/apis/authorization/validation @ v1.36`). A local review is about a resource in the
+/// namespace it is made in.
+fn check_access(call: &Call, object: &Value, subjects: &[&UserInfo]) -> Result<(), Status> {
+    let [resource, path] = ["/spec/resourceAttributes", "/spec/nonResourceAttributes"]
+        .map(|at| object.pointer(at).filter(|v| v.is_object()));
+    let at = |field: &'static str| Path::new("spec").child(field);
+    // By the names they have in upstream's code.
+    let shown = |path: &Value| json!({"Path": text(path, "path"), "Verb": text(path, "verb")});
     let mut errors = Errors::default();
-    let path = Path::new("spec").child("resourceAttributes").child("namespace");
-    errors.invalid_value(&path, asked, "must match metadata.namespace");
-    Err(status::invalid(&call.row.group_kind(), "", &errors))
+    match (resource, path) {
+        (Some(_), Some(path)) => errors.invalid_value(
+            &at("nonResourceAttributes"),
+            shown(path),
+            "cannot be specified in combination with resourceAttributes",
+        ),
+        (None, None) => errors.invalid_value(
+            &at("resourceAttributes"),
+            Value::Null,
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        ),
+        _ => {}
+    }
+    if subjects.iter().any(|user| user.name.is_empty() && user.groups.is_empty()) {
+        errors.invalid_value(&at("user"), "", "at least one of user or group must be specified");
+    }
+    if call.row.is_namespaced() {
+        if let Some(asked) = resource.map(|asked| text(asked, "namespace"))
+            && asked != meta::namespace(object)
+        {
+            errors.invalid_value(&at("resourceAttributes").child("namespace"), asked, "must match metadata.namespace");
+        }
+        if let Some(path) = path {
+            errors.invalid_value(&at("nonResourceAttributes"), shown(path), "disallowed on this kind of request");
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(status::invalid(&call.row.group_kind(), "", &errors)) }
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn user_info(user: &UserInfo) -> Value {
@@ -128,22 +165,19 @@ fn rules(user: &UserInfo) -> Value {
     })
 }
 
-fn subject(call: &Call, object: &Value) -> Result<UserInfo, Status> {
+fn subject(object: &Value) -> UserInfo {
     let spec = object.get("spec").unwrap_or(&Value::Null);
-    let text = |field: &str| spec.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let groups = texts(spec.get("groups"));
-    if text("user").is_empty() && groups.is_empty() {
-        let mut errors = Errors::default();
-        let path = Path::new("spec").child("user");
-        errors.invalid_value(&path, "", "at least one of user or group must be specified");
-        return Err(status::invalid(&call.row.group_kind(), "", &errors));
-    }
     let extra: BTreeMap<String, Vec<String>> = spec
         .get("extra")
         .and_then(Value::as_object)
         .map(|map| map.iter().map(|(key, value)| (key.clone(), texts(Some(value)))).collect())
         .unwrap_or_default();
-    Ok(UserInfo { name: text("user"), uid: text("uid"), groups, extra })
+    UserInfo {
+        name: text(spec, "user").to_owned(),
+        uid: text(spec, "uid").to_owned(),
+        groups: texts(spec.get("groups")),
+        extra,
+    }
 }
 
 fn texts(value: Option<&Value>) -> Vec<String> {
@@ -151,13 +185,12 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn access(call: &Call, object: &Value, user: Arc<UserInfo>) -> Result<Value, Status> {
-    let attributes = attributes(call, object, user)?;
-    Ok(match call.app.authorizers.decide(&attributes) {
+fn access(call: &Call, object: &Value, user: Arc<UserInfo>) -> Value {
+    match call.app.authorizers.decide(&attributes(object, user)) {
         Decision::Allow(reason) => with_reason(json!({"allowed": true}), reason),
         Decision::Deny(reason) => with_reason(json!({"allowed": false, "denied": true}), reason),
         Decision::NoOpinion(reason) => with_reason(json!({"allowed": false}), reason),
-    })
+    }
 }
 
 fn with_reason(mut answer: Value, reason: String) -> Value {
@@ -167,24 +200,11 @@ fn with_reason(mut answer: Value, reason: String) -> Value {
     answer
 }
 
-fn attributes(call: &Call, object: &Value, user: Arc<UserInfo>) -> Result<Attributes, Status> {
+fn attributes(object: &Value, user: Arc<UserInfo>) -> Attributes {
     let resource = object.pointer("/spec/resourceAttributes").filter(|value| value.is_object());
-    let path = object.pointer("/spec/nonResourceAttributes").filter(|value| value.is_object());
-    let asked = match (resource, path) {
-        (Some(asked), None) | (None, Some(asked)) => asked,
-        _ => {
-            let mut errors = Errors::default();
-            let detail = if resource.is_some() {
-                "cannot be specified in combination with resourceAttributes"
-            } else {
-                "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-            };
-            errors.invalid_value(&Path::new("spec").child("nonResourceAttributes"), Value::Null, detail);
-            return Err(status::invalid(&call.row.group_kind(), "", &errors));
-        }
-    };
-    let text = |field: &str| asked.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(Attributes {
+    let asked = resource.or_else(|| object.pointer("/spec/nonResourceAttributes")).unwrap_or(&Value::Null);
+    let text = |field: &str| text(asked, field).to_owned();
+    Attributes {
         user,
         verb: text("verb"),
         is_resource: resource.is_some(),
@@ -195,7 +215,7 @@ fn attributes(call: &Call, object: &Value, user: Arc<UserInfo>) -> Result<Attrib
         namespace: text("namespace"),
         name: text("name"),
         path: text("path"),
-    })
+    }
 }
 
 async fn component_status(call: &Call) -> Result<Reply, Status> {

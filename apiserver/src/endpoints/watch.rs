@@ -125,6 +125,7 @@ fn message(media: Media, event: Bytes) -> Message {
 }
 
 fn timeout(query: &Query) -> Result<Duration, Status> {
+    query.number("limit").map_err(status::bad_request)?;
     let asked = query.number("timeoutSeconds").map_err(status::bad_request)?;
     Ok(match asked.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0) {
         Some(seconds) => Duration::from_secs(seconds),

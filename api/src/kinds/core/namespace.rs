@@ -26,8 +26,12 @@ pub static NAMESPACE: Kind = Kind {
     columns: &[Column::NAME, Column::text("Status", "/status/phase", "Phase of the namespace's life."), Column::AGE],
     selectable: &[Selectable::text("status.phase", "/status/phase"), Selectable::text("name", "/metadata/name")],
     name: names::is_dns1123_label,
+    subresources: &[("finalize", &FINALIZE)],
     ..Kind::DATA
 };
+
+/// What the finalize subresource writes: all but the status.
+static FINALIZE: Kind = Kind { default, validate, name: names::is_dns1123_label, ..Kind::STATUS };
 
 fn default(obj: &mut Value) {
     let name = meta::name(obj).to_owned();

@@ -55,6 +55,9 @@ pub async fn bind(call: &Call, name: &str, body: &Bytes) -> Result<Reply, Status
         // Upstream does not say that it is the client's fault.
         return Err(Status::new(500, Reason::Unknown, errors.to_string()));
     }
+    if meta::name(&binding).is_empty() {
+        return Err(status::bad_request("Name parameter required."));
+    }
     assign(call, meta::name(&binding), &binding, &options).await?;
     let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(Reply::Object(StatusCode::CREATED, done))

@@ -3,7 +3,6 @@
 mod approval;
 mod binding;
 mod eviction;
-mod finalize;
 mod scale;
 mod token;
 
@@ -33,10 +32,8 @@ pub async fn handle(call: &Call, kind: SubresourceKind, body: Bytes) -> Result<R
 
 /// Takes from `new` only what the subresource may change; the rest comes from `old`.
 pub fn prepare(kind: SubresourceKind, new: &mut Value, old: &Value) {
-    match kind {
-        SubresourceKind::Finalize => finalize::prepare(new, old),
-        SubresourceKind::Approval => approval::prepare(new, old),
-        _ => {}
+    if kind == SubresourceKind::Approval {
+        approval::prepare(new, old);
     }
 }
 
