@@ -70,8 +70,12 @@ fn webhook(hook: &At<'_>, errs: &mut Errors) {
         }
     }
     let versions = hook.child("admissionReviewVersions");
+    let mut seen = HashSet::new();
     for version in versions.items() {
         version.check(names::is_dns1035_label, errs);
+        if !seen.insert(version.text()) {
+            errs.invalid(&version, "duplicate version");
+        }
     }
     if versions.is_empty() {
         errs.required_because(&versions, format!("must specify one of {}", KNOWN_REVIEW_VERSIONS.join(", ")));
@@ -178,6 +182,10 @@ mod tests {
         assert_eq!(says(json!({"name": ""})), "name: Required value");
         assert!(!says(json!({"name": "A_b"})).contains("three segments"));
         assert!(says(json!({"admissionReviewVersions": ["v1", "V"]})).contains("a DNS-1035 label must consist of"));
+        assert_eq!(
+            says(json!({"admissionReviewVersions": ["v1", "v1"]})),
+            "admissionReviewVersions[1]: Invalid value: \"v1\": duplicate version"
+        );
         let url = |url: &str| says(json!({"clientConfig": {"url": url}}));
         let (scheme, host) = (
             "'https' is the only allowed URL scheme; desired format: https://host[/path]",

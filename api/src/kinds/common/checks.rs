@@ -8,6 +8,9 @@ use crate::names;
 /// Largest value of the 32-bit integers of the API.
 pub const MAX_INT32: i64 = i32::MAX as i64;
 
+/// Longest name of a CSI driver, in bytes.
+const MAX_CSI_DRIVER: usize = 63;
+
 /// Demands that a number, if there is one, is in a range (both ends included).
 pub fn in_range(at: &At<'_>, low: i64, high: i64, errs: &mut Errors) {
     if let Some(n) = at.i64().filter(|n| !(low..=high).contains(n)) {
@@ -20,6 +23,15 @@ pub fn positive(at: &At<'_>, errs: &mut Errors) {
     if at.i64().is_some_and(|n| n <= 0) {
         errs.invalid(at, "must be greater than 0");
     }
+}
+
+/// Demands the name of a CSI driver (`pkg/apis/core/validation: ValidateCSIDriverName @ v1.36`).
+pub fn csi_driver_name(at: &At<'_>, errs: &mut Errors) {
+    at.require(errs);
+    if at.len() > MAX_CSI_DRIVER {
+        errs.too_long(at, MAX_CSI_DRIVER);
+    }
+    errs.invalid_each(at, at.text(), names::is_dns1123_subdomain(&at.text().to_lowercase()));
 }
 
 /// Demands the mode bits of a file, if there are any, to be at most 0777.

@@ -70,7 +70,6 @@ fn item(limit: &At<'_>, kind: &str, errs: &mut Errors) {
     for field in AMOUNTS {
         for (key, amount) in limit.child(*field).entries() {
             resources::name(key, &amount, errs);
-            resources::non_negative(&amount, errs);
             keys.insert(key);
         }
     }

@@ -41,7 +41,10 @@ fn validate(obj: &Value, errs: &mut Errors) {
     if parameters.exists() {
         parameters.child("apiGroup").check_set(names::is_dns1123_subdomain, errs);
         for (field, detail) in [("kind", "kind is required"), ("name", "name is required")] {
-            parameters.child(field).require_because(detail, errs);
+            let at = parameters.child(field);
+            if at.require_because(detail, errs) {
+                at.check(names::is_path_segment_name, errs);
+            }
         }
         let (scope, namespace) = (parameters.child("scope"), parameters.child("namespace"));
         scope.one_of(&["Cluster", "Namespace"], errs);
@@ -103,6 +106,11 @@ mod tests {
 
     #[test]
     fn parameters_are_named() {
+        check(
+            &INGRESS_CLASS,
+            json!({"spec": {"controller": "a.io/b", "parameters": {"kind": "a/b", "name": "c"}}}),
+            &["spec.parameters.kind: Invalid value: \"a/b\": may not contain '/'"],
+        );
         check(
             &INGRESS_CLASS,
             json!({"spec": {"controller": "a.io/b", "parameters": {"apiGroup": "-"}}}),

@@ -193,9 +193,7 @@ fn csi(at: &At<'_>, _: Of, errs: &mut Errors) {
     if driver.len() > 63 {
         errs.too_long(&driver, 63);
     }
-    if !driver.is_empty() {
-        errs.invalid_each(&driver, driver.text(), names::is_dns1123_subdomain(&driver.text().to_lowercase()));
-    }
+    errs.invalid_each(&driver, driver.text(), names::is_dns1123_subdomain(&driver.text().to_lowercase()));
     let secret = at.child("nodePublishSecretRef");
     if secret.exists() {
         secret.child("name").require(errs);

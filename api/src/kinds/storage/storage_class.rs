@@ -59,7 +59,15 @@ fn topologies(at: &At<'_>, errs: &mut Errors) {
             let (key, values) = (expression.child("key"), expression.child("values"));
             key.check(names::is_qualified_name, errs);
             values.require(errs);
-            term.insert(key.text(), values.items().map(|value| value.text()).collect::<BTreeSet<_>>());
+            let mut known = BTreeSet::new();
+            for value in values.items() {
+                if !known.insert(value.text()) {
+                    errs.duplicate(&value);
+                }
+            }
+            if term.insert(key.text(), known).is_some() {
+                errs.duplicate(&key);
+            }
         }
         if seen.contains(&term) {
             errs.duplicate_value(&expressions, "");
@@ -126,6 +134,15 @@ mod tests {
             &[
                 "provisioner: Required value",
                 "reclaimPolicy: Unsupported value: \"Recycle\": supported values: \"Delete\", \"Retain\"",
+            ],
+        );
+        let twice = json!({"key": "zone", "values": ["a", "a"]});
+        check(
+            &STORAGE_CLASS,
+            json!({"provisioner": "a.io/b", "allowedTopologies": [{"matchLabelExpressions": [twice, {"key": "zone", "values": ["b"]}]}]}),
+            &[
+                "allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: \"a\"",
+                "allowedTopologies[0].matchLabelExpressions[1].key: Duplicate value: \"zone\"",
             ],
         );
         let zone = json!({"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]});

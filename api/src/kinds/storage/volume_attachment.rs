@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::field::{At, Errors};
 use crate::kinds::column::Column;
+use crate::kinds::common::checks::csi_driver_name;
 use crate::kinds::kind::Kind;
 use crate::names;
 
@@ -25,7 +26,7 @@ pub static VOLUME_ATTACHMENT: Kind = Kind {
 
 fn validate(obj: &Value, errs: &mut Errors) {
     let spec = At::root(obj).child("spec");
-    spec.child("attacher").require_valid(|text| names::is_dns1123_subdomain(&text.to_lowercase()), errs);
+    csi_driver_name(&spec.child("attacher"), errs);
     let source = spec.child("source");
     let (volume, inline) = (source.child("persistentVolumeName"), source.child("inlineVolumeSpec"));
     match (volume.exists(), inline.exists()) {
@@ -61,6 +62,7 @@ mod tests {
             json!({"spec": {"nodeName": "n"}}),
             &[
                 "spec.attacher: Required value",
+                "spec.attacher: Invalid value: \"\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
                 "spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName",
             ],
         );
