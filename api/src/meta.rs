@@ -56,6 +56,21 @@ pub fn remove_field(object: &mut Value, name: &str) -> Option<Value> {
     object.get_mut("metadata")?.as_object_mut()?.remove(name)
 }
 
+/// Removes lists and maps of the metadata that hold nothing: upstream keeps none of them.
+pub fn remove_empty(object: &mut Value) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    for name in ["annotations", "finalizers", "labels", "ownerReferences"] {
+        let empty = match metadata.get(name) {
+            Some(Value::Array(list)) => list.is_empty(),
+            Some(Value::Object(map)) => map.is_empty(),
+            _ => false,
+        };
+        if empty {
+            metadata.remove(name);
+        }
+    }
+}
+
 /// Returns the name; empty when absent.
 pub fn name(object: &Value) -> &str {
     text(field(object, "name"))
@@ -281,6 +296,13 @@ mod tests {
         set_generation(&mut object, 0);
         assert_eq!(field(&object, "finalizers"), None);
         assert_eq!(gvk(&object).to_string(), "/v1, Kind=Pod");
+    }
+
+    #[test]
+    fn what_holds_nothing_goes() {
+        let mut object = json!({"metadata": {"name": "a", "labels": {}, "annotations": {"a": ""}, "finalizers": []}});
+        remove_empty(&mut object);
+        assert_eq!(object, json!({"metadata": {"name": "a", "annotations": {"a": ""}}}));
     }
 
     #[test]

@@ -59,6 +59,20 @@ async fn names_are_generated() {
 }
 
 #[tokio::test]
+async fn metadata_that_hold_nothing_are_not_kept() {
+    let server = Server::start().await;
+    let mut object = config_map("a", "1");
+    object["metadata"]["labels"] = json!({});
+    object["metadata"]["finalizers"] = json!([]);
+    let created = server.post(CONFIG_MAPS, &object).await.expect(201);
+    object["metadata"]["annotations"] = json!({});
+    let updated = server.put(&format!("{CONFIG_MAPS}/a"), &object).await.expect(200);
+    assert_eq!(updated, created);
+    let fields: Vec<_> = created["metadata"].as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["creationTimestamp", "name", "namespace", "resourceVersion", "uid"]);
+}
+
+#[tokio::test]
 async fn a_dry_run_stores_nothing() {
     let server = Server::start().await;
     let tried = server.post(&format!("{CONFIG_MAPS}?dryRun=All"), &config_map("a", "1")).await.expect(201);

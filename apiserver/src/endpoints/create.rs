@@ -159,6 +159,7 @@ fn fill_system_fields(call: &Call, object: &mut Value) {
     for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "resourceVersion"] {
         meta::remove_field(object, field);
     }
+    meta::remove_empty(object);
     meta::set_creation_timestamp(object, call.app.clock.now());
     meta::set_uid(object, &Uuid::new_v4().to_string());
 }

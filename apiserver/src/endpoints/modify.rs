@@ -262,6 +262,7 @@ fn version_required(kind: &GroupKind, name: &str) -> Status {
 /// Carries over what no client may change. What upstream refuses to have set stays, for validation to find.
 fn carry_system_fields(new: &mut Value, old: &Value) {
     meta::remove_field(new, "managedFields");
+    meta::remove_empty(new);
     for field in ["uid", "creationTimestamp", "generation", "selfLink"] {
         match meta::field(old, field) {
             Some(value) => meta::set_field(new, field, value.clone()),

@@ -104,6 +104,7 @@ impl Patch {
             Form::Json => patch::json::apply(current, &self.body).map_err(|error| {
                 tracing::debug!(%error, "a JSON patch does not apply");
                 Status::new(422, Reason::Invalid, "the server rejected our request due to an error in our request")
+                    .with_details(Details::default())
             }),
             Form::Merge => {
                 let mut merged = current.clone();

@@ -87,7 +87,10 @@ fn webhook(hook: &At<'_>, errs: &mut Errors) {
     }
     hook.child("failurePolicy").one_of(&["Fail", "Ignore"], errs);
     hook.child("matchPolicy").one_of(&["Equivalent", "Exact"], errs);
-    hook.child("sideEffects").require_one_of(&["None", "NoneOnDryRun"], errs);
+    let effects = hook.child("sideEffects");
+    if effects.require_because("must specify one of None, NoneOnDryRun", errs) {
+        effects.one_of(&["None", "NoneOnDryRun"], errs);
+    }
     if hook.child("timeoutSeconds").i64().is_some_and(|t| !(1..=30).contains(&t)) {
         errs.invalid(&hook.child("timeoutSeconds"), "the timeout value must be between 1 and 30 seconds");
     }
@@ -166,7 +169,7 @@ mod tests {
                 "webhooks[0].rules[0].apiGroups: Required value",
                 "webhooks[0].rules[0].apiVersions: Required value",
                 "webhooks[0].rules[0].resources: Required value",
-                "webhooks[0].sideEffects: Required value",
+                "webhooks[0].sideEffects: Required value: must specify one of None, NoneOnDryRun",
                 "webhooks[0].clientConfig: Required value: exactly one of url or service is required",
             ],
         );

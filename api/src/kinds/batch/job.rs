@@ -23,6 +23,7 @@ pub static JOB: Kind = Kind {
     prepare_create,
     prepare_update,
     validate: |obj, errs| job_validation::validate(obj, Owner::User, errs),
+    validate_create: job_validation::generated_selector,
     validate_update: Some(job_validation::validate_update),
     validate_status: |new, _, errs| {
         workload::status_counts(new, &["active", "succeeded", "failed", "terminating", "ready"], &[], errs)

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::job::{CONTROLLER_UID, JOB_NAME};
 use crate::field::{At, Errors};
 use crate::kinds::common::values::{int, is_true, is_zero, remove, same, within};
 use crate::kinds::common::{generation, metadata, selector};
 use crate::kinds::podspec::template;
-use crate::names;
+use crate::{meta, names};
 
 const MAX_INDEXED_PARALLELISM: i64 = 100_000;
 const MAX_FAILURE_RULES: usize = 20;
@@ -73,6 +74,30 @@ fn unselected(at: &At<'_>, errs: &mut Errors) {
     }
     if manual.is_true() {
         errs.not_supported(&manual, &["nil", "false"]);
+    }
+}
+
+/// Checks that a selector that was not written by hand, and the labels it is for, are those that are generated.
+pub fn generated_selector(obj: &Value, errs: &mut Errors) {
+    let spec = At::root(obj).child("spec");
+    let select = spec.child("selector");
+    if spec.child("manualSelector").is_true() || !select.exists() {
+        return;
+    }
+    let (uid, name) = (meta::uid(obj), meta::name(obj));
+    let generated = [(CONTROLLER_UID, uid), (JOB_NAME, name), ("controller-uid", uid), ("job-name", name)];
+    let labels = spec.child("template").child("metadata").child("labels");
+    for (key, value) in generated {
+        let label = labels.key(key);
+        if !label.exists() {
+            errs.required_because(&label, format!("must be '{value}'"));
+        } else if label.text() != value {
+            errs.invalid_value(&label, labels.value.cloned(), format!("must be '{value}'"));
+        }
+    }
+    let generated = generated.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+    if !selector::matches(select.value, Some(&generated)) {
+        errs.invalid(&select, "`selector` not auto-generated");
     }
 }
 

@@ -38,6 +38,21 @@ fn a_new_job_selects_its_pods_by_uid() {
         assert_eq!(spec[field], value, "{field}");
     }
     assert_eq!(create(&JOB, &created), Vec::<String>::new());
+    let other = overlay(
+        &created,
+        &json!({"spec": {"selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b", "job-name": "other", "controller-uid": null}}}}}),
+    );
+    let says: Vec<String> =
+        create(&JOB, &other).iter().map(|says| says.split(": Invalid value").next().unwrap().to_owned()).collect();
+    assert_eq!(
+        says,
+        [
+            "spec.template.metadata.labels[controller-uid]: Required value: must be 'uid-1'",
+            "spec.template.metadata.labels[job-name]",
+            "spec.selector"
+        ]
+    );
     assert_eq!(JOB.delete_policy(), DeletePolicy::Orphan);
 }
 

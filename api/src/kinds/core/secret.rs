@@ -4,6 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::data;
+use crate::decode;
 use crate::field::{At, Errors};
 use crate::kinds::column::{Column, Selectable};
 use crate::kinds::common::metadata::immutable;
@@ -104,9 +105,14 @@ fn json_key(at: &At<'_>, key: &str, errs: &mut Errors) {
         return;
     };
     let bytes = STANDARD.decode(encoded).unwrap_or_default();
-    if let Err(error) = serde_json::from_slice::<Map<String, Value>>(&bytes) {
-        errs.invalid_value(&value.path, "<secret contents redacted>", error.to_string());
-    }
+    let wrong = match decode::json(&bytes) {
+        Err(error) => error.detail(),
+        Ok(parsed) if parsed.value.is_object() || parsed.value.is_null() => return,
+        Ok(parsed) => {
+            format!("{} into Go value of type map[string]interface {{}}", decode::cannot_unmarshal(&parsed.value))
+        }
+    };
+    errs.invalid_value(&value.path, "<secret contents redacted>", wrong);
 }
 
 #[cfg(test)]
@@ -138,7 +144,19 @@ mod tests {
             &["data[username]: Required value", "data[password]: Required value"],
         );
         check(&SECRET, json!({"type": "kubernetes.io/dockercfg"}), &["data[.dockercfg]: Required value"]);
-        check(&SECRET, json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30="}}), &[]);
+        for (data, says) in [
+            ("e30=", None),
+            ("AQ==", Some("invalid character '\\x01' looking for beginning of value")),
+            ("W10=", Some("json: cannot unmarshal array into Go value of type map[string]interface {}")),
+        ] {
+            let expected: Vec<String> = says
+                .iter()
+                .map(|says| format!("data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": {says}"))
+                .collect();
+            let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+            let secret = json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": data}});
+            check(&SECRET, secret, &expected);
+        }
         check(
             &SECRET,
             json!({"type": "kubernetes.io/service-account-token"}),
