@@ -77,7 +77,7 @@ impl Fixture {
     }
 
     fn watch_pods(&self, filter: WatchFilter, start: Start) -> Watch {
-        self.pods().watch(filter, WatchOptions { start, bookmarks: false })
+        self.pods().watch(filter, WatchOptions { start, bookmarks: None })
     }
 
     /// Writes a pod whatever there is.
@@ -351,7 +351,8 @@ async fn a_streamed_list_ends_with_a_marked_bookmark_and_goes_on() {
 async fn a_quiet_watch_is_told_about_once_a_minute_how_far_it_is() {
     let fixture = Fixture::new().await;
     let start = fixture.consistent().await;
-    let options = WatchOptions { start: Start::After(start), bookmarks: true };
+    let options =
+        WatchOptions { start: Start::After(start), bookmarks: Some(Instant::now() + Duration::from_secs(3600)) };
     let mut watch = fixture.pods().watch(namespaced("quiet"), options);
     let first = fixture.put("quiet/a", json!({})).await;
     assert_eq!(next(&mut watch).await.revision(), first);

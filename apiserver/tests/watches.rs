@@ -141,3 +141,16 @@ async fn a_table_watch_names_its_columns_once() {
     assert!(events[1]["object"]["columnDefinitions"].is_null());
     assert_eq!(events[1]["object"]["rows"][0]["cells"][0], "b");
 }
+
+#[tokio::test]
+async fn a_watch_is_told_how_far_it_is_before_it_ends() {
+    let server = Server::start().await;
+    let mut watch = server.watch(&format!("{CONFIG_MAPS}?watch=true&timeoutSeconds=3&allowWatchBookmarks=true")).await;
+    let written = server.post(CONFIG_MAPS, &config_map("a", "1")).await.expect(201);
+    assert_eq!(watch.next_name().await, ("ADDED".to_owned(), "a".to_owned()));
+    let (kind, bookmark) = watch.next().await.expect("the watch goes on");
+    assert_eq!(
+        (kind.as_str(), &bookmark["metadata"]["resourceVersion"]),
+        ("BOOKMARK", &written["metadata"]["resourceVersion"])
+    );
+}

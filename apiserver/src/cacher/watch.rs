@@ -18,6 +18,8 @@ use super::resource::{Attached, ResourceCache, Subscription};
 
 /// How often a quiet watch is told how far it is (upstream's `bookmarkFrequency`).
 const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+/// How long before its end a watch is told once more (upstream's `nextBookmarkTime`).
+const BEFORE_END: Duration = Duration::from_secs(2);
 
 /// Where a watch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +38,15 @@ pub enum Start {
 pub struct WatchOptions {
     /// Where to begin.
     pub start: Start,
-    /// Whether to send a bookmark about every minute.
-    pub bookmarks: bool,
+    /// When the watch will end, if it is to send bookmarks: about every minute, and shortly before.
+    pub bookmarks: Option<Instant>,
 }
 
 impl WatchOptions {
     /// Watches what comes after a revision, without bookmarks.
     #[must_use]
     pub fn after(revision: Revision) -> Self {
-        Self { start: Start::After(revision), bookmarks: false }
+        Self { start: Start::After(revision), bookmarks: None }
     }
 }
 
@@ -92,8 +94,8 @@ struct Watcher {
     pending: VecDeque<WatchEvent>,
     /// Everything up to here was given out or is pending.
     reached: Revision,
-    /// When the next bookmark is due; `None` for a watch without.
-    bookmark: Option<Pin<Box<Sleep>>>,
+    /// When the next bookmark is due, and when the watch ends; `None` for a watch without.
+    bookmark: Option<(Pin<Box<Sleep>>, Instant)>,
 }
 
 impl Watcher {
@@ -115,7 +117,7 @@ impl Watcher {
                 snapshot.revision
             }
         };
-        let bookmark = options.bookmarks.then(|| Box::pin(tokio::time::sleep(period())));
+        let bookmark = options.bookmarks.map(|end| (Box::pin(tokio::time::sleep_until(next_bookmark(end))), end));
         Self { resource, filter: Arc::new(filter), source: Source::Detached, pending, reached, bookmark }
     }
 
@@ -133,7 +135,7 @@ impl Watcher {
                 Source::Live(subscription) => {
                     let received = match &mut self.bookmark {
                         None => subscription.events.recv().await,
-                        Some(due) => tokio::select! {
+                        Some((due, _)) => tokio::select! {
                             biased;
                             received = subscription.events.recv() => received,
                             () = due.as_mut() => {
@@ -196,8 +198,8 @@ impl Watcher {
 
     /// Tells how far the watch is, if nothing is on its way.
     fn mark(&mut self) {
-        if let Some(due) = &mut self.bookmark {
-            due.as_mut().reset(Instant::now() + period());
+        if let Some((due, end)) = &mut self.bookmark {
+            due.as_mut().reset(next_bookmark(*end));
         }
         let Source::Live(subscription) = &mut self.source else { return };
         // Read first: what was handed out up to here is in the queue by now.
@@ -215,7 +217,13 @@ impl Watcher {
     }
 }
 
-/// About a minute, so that not all watches are told at the same moment.
-fn period() -> Duration {
-    BOOKMARK_PERIOD.mul_f64(rand::rng().random_range(0.9..1.1))
+/// When a watch that ends at `end` is told next how far it is: in about a minute, so that not all are at the same moment, or
+/// shortly before its end, so that it can go on from there.
+fn next_bookmark(end: Instant) -> Instant {
+    let now = Instant::now();
+    let regular = now + BOOKMARK_PERIOD.mul_f64(rand::rng().random_range(0.9..1.1));
+    match end.checked_sub(BEFORE_END) {
+        Some(last) if last > now => last.min(regular),
+        _ => regular,
+    }
 }

@@ -168,6 +168,7 @@ fn messages(row: &Row, subresource: Option<&Subresource>, views: Views) -> Messa
 fn views(info: &RequestInfo, row: &Row, subresource: Option<&Subresource>) -> Views {
     match (info.verb, subresource) {
         (request_info::Verb::List | request_info::Verb::DeleteCollection, _) => Views::List,
+        (request_info::Verb::Watch, _) => Views::Events,
         (_, Some(subresource)) if subresource.foreign => Views::ObjectOnly,
         // Reviews and the like are not stored and have no metadata to show.
         (request_info::Verb::Create, None) if row.storage().is_none() => Views::ObjectOnly,

@@ -12,6 +12,8 @@ use crate::tables::MetaVersion;
 pub const BODY_TYPES: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
 /// Media types of answers about kinds without protobuf message, in order of preference.
 pub const MEDIA_TYPES: [&str; 2] = ["application/json", "application/yaml"];
+/// Media types of event streams.
+const EVENT_TYPES: [&str; 2] = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 /// Media type of Kubernetes' protobuf.
 pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
@@ -106,8 +108,10 @@ fn clause(text: &str) -> Option<Clause<'_>> {
 pub enum Views {
     /// Objects only (creates of reviews, scale, non-resource paths).
     ObjectOnly,
-    /// One object, or an event stream.
+    /// One object.
     Single,
+    /// Events about single objects, which are not written in YAML.
+    Events,
     /// A list.
     List,
 }
@@ -146,9 +150,19 @@ pub fn negotiate_with(headers: &HeaderMap, views: Views, messages: Messages) -> 
             View::Metadata(_) => true,
             View::Table(_) => false,
         };
-        (picked.media != Media::Protobuf || encodes).then_some(picked)
+        let written = match picked.media {
+            Media::Json => true,
+            Media::Yaml => views != Views::Events,
+            Media::Protobuf => encodes,
+        };
+        written.then_some(picked)
     };
-    let served: &[&str] = if messages == Messages::Known { &BODY_TYPES } else { &MEDIA_TYPES };
+    let served: &[&str] = match (views, messages) {
+        (Views::Events, Messages::Known) => &EVENT_TYPES,
+        (Views::Events, Messages::None) => &EVENT_TYPES[..1],
+        (_, Messages::Known) => &BODY_TYPES,
+        (_, Messages::None) => &MEDIA_TYPES,
+    };
     clauses.iter().find_map(fits).ok_or_else(|| status::not_acceptable(served))
 }
 
@@ -169,8 +183,8 @@ fn view(clause: &Clause<'_>, views: Views) -> Option<View> {
     }
     let version = clause.parameter("v").and_then(MetaVersion::parse)?;
     match (kind, views) {
-        ("Table", Views::Single | Views::List) => Some(View::Table(version)),
-        ("PartialObjectMetadata", Views::Single) | ("PartialObjectMetadataList", Views::List) => {
+        ("Table", Views::Single | Views::Events | Views::List) => Some(View::Table(version)),
+        ("PartialObjectMetadata", Views::Single | Views::Events) | ("PartialObjectMetadataList", Views::List) => {
             Some(View::Metadata(version))
         }
         _ => None,
@@ -221,6 +235,13 @@ mod tests {
         let protobuf = Negotiated { media: Media::Protobuf, view: View::Object };
         assert_eq!(negotiate_with(&headers, Views::Single, Messages::Known).ok(), Some(protobuf));
         check("*/*", Views::Single, Some(json));
+        check("application/yaml, */*", Views::Events, Some(json));
+        headers.insert(header::ACCEPT, "application/yaml".parse().unwrap());
+        let refused = negotiate_with(&headers, Views::Events, Messages::Known).unwrap_err();
+        assert_eq!(
+            refused.message,
+            "only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+        );
         check(
             "application/json;q=0.5, application/yaml",
             Views::Single,

@@ -91,9 +91,11 @@ pub async fn watch(call: Call, socket: Option<Accepted>) -> Result<Response<Body
     call.app.reader.wait(at).await?;
     let cache = call.app.reader.cache(call.storage()?)?;
     let start = start.unwrap_or_else(|| Start::After(cache.snapshot().revision));
-    let options = WatchOptions { start, bookmarks: call.info.query.flag("allowWatchBookmarks") };
+    let deadline = Instant::now() + timeout(&call.info.query)?;
+    let bookmarks = call.info.query.flag("allowWatchBookmarks").then_some(deadline);
+    let options = WatchOptions { start, bookmarks };
     let running = Running {
-        deadline: Instant::now() + timeout(&call.info.query)?,
+        deadline,
         include: codec::include_object(&call.info.query)?,
         headers: Headers::Shown,
         ended: false,
