@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{hpa_conversion, hpa_validation};
 use crate::kinds::column::Column;
-use crate::kinds::common::values::{ensure, fill, fill_zero, int, is_unset, is_zero, list, set, text};
+use crate::kinds::common::values::{ensure, fill, int, is_unset, is_zero, list, set, text};
 use crate::kinds::kind::{Kind, Status};
 use crate::kinds::printing::{NONE, UNKNOWN, UNSET};
 use crate::quantity::Quantity;
@@ -65,11 +65,11 @@ fn default(obj: &mut Value) {
         fill(up, "stabilizationWindowSeconds", 0);
         fill(up, "selectPolicy", "Max");
         let policies = json!([{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]);
-        fill_zero(up, "policies", policies);
+        fill(up, "policies", policies);
     }
     if let Some(down) = ensure(behavior, "scaleDown") {
         fill(down, "selectPolicy", "Max");
-        fill_zero(down, "policies", json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]));
+        fill(down, "policies", json!([{"type": "Percent", "value": 100, "periodSeconds": 15}]));
     }
 }
 

@@ -57,6 +57,10 @@ fn validation() {
                 ],
             ),
             (
+                json!({"spec": {"behavior": {"scaleDown": {"policies": []}}}}),
+                &["spec.behavior.scaleDown.policies: Required value: must specify at least one Policy"],
+            ),
+            (
                 json!({"spec": {"behavior": {"scaleUp": {"policies": [{"type": "", "value": 0, "periodSeconds": 1}]}}}}),
                 &[
                     "spec.behavior.scaleUp.policies[0].type: Unsupported value: \"\": supported values: \"Percent\", \"Pods\"",

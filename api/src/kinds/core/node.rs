@@ -88,13 +88,16 @@ fn validate_update(new: &Value, old: &Value, errs: &mut Errors) {
     let spec = At::root(new).child("spec");
     let null = Value::Null;
     let stored = old.get("spec").unwrap_or(&null);
+    let mut kept = same(Some(&fixed(spec.value)), Some(&fixed(Some(stored))));
     if !is_zero(stored.get("podCIDRs")) && !same(spec.child("podCIDRs").value, stored.get("podCIDRs")) {
         errs.forbidden(&spec.child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid");
+        kept = false;
     }
     if !is_zero(stored.get("providerID")) && spec.child("providerID").text() != text(stored, "/providerID") {
         errs.forbidden(&spec.child("providerID"), "node updates may not change providerID except from \"\" to valid");
+        kept = false;
     }
-    if !same(Some(&fixed(spec.value)), Some(&fixed(Some(stored)))) {
+    if !kept {
         errs.forbidden(
             &Path::new(""),
             "node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
@@ -256,6 +259,19 @@ mod tests {
                 "Debian",
                 "6",
                 "containerd://1",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_provider_id_stays() {
+        check_update(
+            &NODE,
+            json!({"spec": {"providerID": "a"}}),
+            json!({"spec": {"providerID": "b"}}),
+            &[
+                "spec.providerID: Forbidden: node updates may not change providerID except from \"\" to valid",
+                "[]: Forbidden: node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)",
             ],
         );
     }
