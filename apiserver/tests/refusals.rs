@@ -181,6 +181,14 @@ const ROWS: &[Row] = &[
         422,
         r#"csidrivers.storage.k8s.io "d" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update"#,
     ),
+    (
+        "POST",
+        "/apis/events.k8s.io/v1/namespaces/default/events",
+        JSON,
+        r#"{"regarding":{"namespace":"default"}}"#,
+        422,
+        r#"Event "" is invalid: metadata.name: Required value: name or generateName is required"#,
+    ),
     // Reads.
     (
         "GET",

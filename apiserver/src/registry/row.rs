@@ -372,10 +372,11 @@ impl Row {
         GroupResource { group: self.group.clone(), resource: self.plural.clone() }
     }
 
-    /// Returns the group and kind, for messages.
+    /// Returns the group and kind, for messages: those of the storage version, whose group may be another (events).
     #[must_use]
     pub fn group_kind(&self) -> GroupKind {
-        GroupKind { group: self.group.clone(), kind: self.kind.clone() }
+        let group = self.storage().map_or(&self.group, |storage| &storage.group);
+        GroupKind { group: group.clone(), kind: self.kind.clone() }
     }
 
     /// Tells whether objects live in a namespace.
