@@ -44,6 +44,52 @@ async fn pods_get_account_tolerations_and_priority() {
 }
 
 #[tokio::test]
+async fn pods_get_what_their_runtime_class_says() {
+    let server = with_account().await;
+    let of_class = |name: &str, class: &str, spec: Value| {
+        let mut pod = pod(name);
+        pod["spec"]["runtimeClassName"] = class.into();
+        pod["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        pod
+    };
+    let refused = server.post(PODS, &of_class("a", "sandboxed", json!({}))).await;
+    assert_eq!(
+        (refused.code, refused.message().as_str()),
+        (403, "pods \"a\" is forbidden: pod rejected: RuntimeClass \"sandboxed\" not found")
+    );
+    let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "sandboxed"},
+        "handler": "runsc", "overhead": {"podFixed": {"cpu": "100m", "memory": "16Mi"}},
+        "scheduling": {"nodeSelector": {"runtime": "runsc"}, "tolerations": [{"key": "runsc", "operator": "Exists"}]}});
+    server.post("/apis/node.k8s.io/v1/runtimeclasses", &class).await.expect(201);
+    let made =
+        server.post(PODS, &of_class("a", "sandboxed", json!({"nodeSelector": {"disk": "ssd"}}))).await.expect(201);
+    assert_eq!(made["spec"]["overhead"], json!({"cpu": "100m", "memory": "16Mi"}));
+    assert_eq!(made["spec"]["nodeSelector"], json!({"disk": "ssd", "runtime": "runsc"}));
+    assert!(made["spec"]["tolerations"].as_array().unwrap().contains(&json!({"key": "runsc", "operator": "Exists"})));
+    server
+        .post(PODS, &of_class("b", "sandboxed", json!({"overhead": {"cpu": "0.1", "memory": "16Mi"}})))
+        .await
+        .expect(201);
+
+    let mut bare = pod("c");
+    bare["spec"]["overhead"] = json!({"cpu": "1"});
+    for (pod, detail) in [
+        (
+            of_class("c", "sandboxed", json!({"overhead": {"cpu": "1"}})),
+            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+        ),
+        (bare, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"),
+        (
+            of_class("c", "sandboxed", json!({"nodeSelector": {"runtime": "runc"}})),
+            "conflict: runtimeClass.scheduling.nodeSelector[runtime] = runsc; pod.spec.nodeSelector[runtime] = runc",
+        ),
+    ] {
+        let refused = server.post(PODS, &pod).await;
+        assert_eq!((refused.code, refused.message()), (403, format!("pods \"c\" is forbidden: {detail}")));
+    }
+}
+
+#[tokio::test]
 async fn limit_ranges_fill_and_bound() {
     let server = with_account().await;
     let range = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": [

@@ -9,6 +9,7 @@ mod namespace_lifecycle;
 mod pod_tolerations;
 mod priority;
 mod resource_quota;
+mod runtime_class;
 mod service_account;
 
 use std::sync::Arc;
@@ -94,6 +95,7 @@ pub static PLUGINS: &[&dyn Plugin] = &[
     &priority::Priority,
     &pod_tolerations::DefaultTolerationSeconds,
     &default_class::DefaultStorageClass,
+    &runtime_class::RuntimeClass,
     &default_class::DefaultIngressClass,
     &resource_quota::ResourceQuota,
 ];
