@@ -71,6 +71,20 @@ async fn pid_after(config: &containerd::Config, old: &str) -> String {
     }
 }
 
+async fn run_pod(runtime: &mut support::Runtime, dir: &Path) -> String {
+    let request = RunPodSandboxRequest { config: Some(pod("one", &dir.join("logs"))), runtime_handler: String::new() };
+    runtime.run_pod_sandbox(request).await.unwrap().into_inner().pod_sandbox_id
+}
+
+/// Checks that no mount, process, interface or rule is left of a runtime.
+fn nothing_is_left(config: &containerd::Config, dir: &Path) {
+    assert_eq!(traces(dir), Vec::<String>::new());
+    assert!(nix::net::if_::if_nametoindex(config.bridge.as_str()).is_err());
+    let rules = Command::new("iptables-save").args(["-t", "nat"]).output().unwrap();
+    let rules = String::from_utf8_lossy(&rules.stdout).into_owned();
+    assert!(!rules.contains("CNI-"), "{rules}");
+}
+
 #[tokio::test]
 async fn containers_outlive_everything_but_clean() {
     if !support::in_namespace("containers_outlive_everything_but_clean") {
@@ -84,9 +98,7 @@ async fn containers_outlive_everything_but_clean() {
     assert!(!handle.adopted && handle.version.starts_with("containerd "), "{handle:?}");
 
     let mut runtime = support::runtime(&handle.socket);
-    let request =
-        RunPodSandboxRequest { config: Some(pod("one", &dir.path().join("logs"))), runtime_handler: String::new() };
-    let id = runtime.run_pod_sandbox(request).await.unwrap().into_inner().pod_sandbox_id;
+    let id = run_pod(&mut runtime, dir.path()).await;
     let status = PodSandboxStatusRequest { pod_sandbox_id: id.clone(), verbose: false };
     let ip = runtime.pod_sandbox_status(status.clone()).await.unwrap().into_inner().status.unwrap().network.unwrap().ip;
     assert!(ip.starts_with("10.244.7."), "{ip}");
@@ -113,11 +125,7 @@ async fn containers_outlive_everything_but_clean() {
 
     tasks.shutdown(Duration::from_secs(5)).await.unwrap();
     containerd::clean(&config).await.unwrap();
-    assert_eq!(traces(dir.path()), Vec::<String>::new());
-    assert!(nix::net::if_::if_nametoindex(config.bridge.as_str()).is_err());
-    let rules = Command::new("iptables-save").args(["-t", "nat"]).output().unwrap();
-    let rules = String::from_utf8_lossy(&rules.stdout).into_owned();
-    assert!(!rules.contains("CNI-"), "{rules}");
+    nothing_is_left(&config, dir.path());
     containerd::clean(&config).await.unwrap();
 
     // Images stayed, pods did not.
@@ -143,9 +151,7 @@ async fn a_pod_that_is_stuck_is_removed_by_hand() {
     let tasks = Tasks::new("test");
     let handle = containerd::start(config.clone(), &tasks).await.unwrap();
     let mut runtime = support::runtime(&handle.socket);
-    let request =
-        RunPodSandboxRequest { config: Some(pod("one", &dir.path().join("logs"))), runtime_handler: String::new() };
-    let id = runtime.run_pod_sandbox(request).await.unwrap().into_inner().pod_sandbox_id;
+    let id = run_pod(&mut runtime, dir.path()).await;
     tasks.shutdown(Duration::from_secs(5)).await.unwrap();
 
     let shim = Command::new("pgrep").args(["-f", &format!("containerd-shim-runc-v2.*{id}")]).output().unwrap();
@@ -153,11 +159,7 @@ async fn a_pod_that_is_stuck_is_removed_by_hand() {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), nix::sys::signal::Signal::SIGSTOP).unwrap();
 
     containerd::clean(&config).await.unwrap();
-    assert_eq!(traces(dir.path()), Vec::<String>::new());
-    assert!(nix::net::if_::if_nametoindex(config.bridge.as_str()).is_err());
-    let rules = Command::new("iptables-save").args(["-t", "nat"]).output().unwrap();
-    let rules = String::from_utf8_lossy(&rules.stdout).into_owned();
-    assert!(!rules.contains("CNI-"), "{rules}");
+    nothing_is_left(&config, dir.path());
 }
 
 /// Builds an OCI layout directory of an image with one file, under a short name.

@@ -20,7 +20,9 @@ pub fn channel(socket: &Path) -> Channel {
     Endpoint::from_static("http://cri.invalid").connect_with_connector_lazy(connector)
 }
 
-pub fn runtime(socket: &Path) -> RuntimeServiceClient<Channel> {
+pub type Runtime = RuntimeServiceClient<Channel>;
+
+pub fn runtime(socket: &Path) -> Runtime {
     RuntimeServiceClient::new(channel(socket))
 }
 
