@@ -20,4 +20,5 @@ pub mod quote;
 pub mod schema;
 pub mod status;
 pub mod time;
+pub mod user;
 pub mod yaml;

@@ -119,10 +119,9 @@ impl Reconciler {
             if addresses.is_empty() {
                 return Err(status::internal("no API server has a lease, which would leave no endpoints"));
             }
-            let endpoints =
-                self.filled(&self.endpoints, found.0.as_ref(), |object| self.fill(object, &addresses, ports));
+            let endpoints = filled(&self.endpoints, found.0.as_ref(), |object| self.fill(object, &addresses, ports));
             let ports = endpoints.pointer("/subsets/0/ports").cloned().unwrap_or_default();
-            let slice = self.filled(&self.slice, found.1.as_ref(), |object| fill_slice(object, &addresses, ports));
+            let slice = filled(&self.slice, found.1.as_ref(), |object| fill_slice(object, &addresses, ports));
             refused = match self.store(endpoints, found.0).await? {
                 None => self.store(slice, found.1).await?,
                 refused => refused,
@@ -141,16 +140,6 @@ impl Reconciler {
         let row = registry.find(group, version, loopback::plural(template));
         let storage = row.and_then(|row| row.storage()).ok_or_else(status::no_such_resource)?;
         app.objects.fresh(&storage.key(Some(meta::namespace(template)), meta::name(template))).await
-    }
-
-    /// Returns an object as it should be: what is there, or the template, filled in.
-    fn filled(&self, template: &Value, found: Option<&Current>, fill: impl FnOnce(&mut Value)) -> Value {
-        let mut object = found.map_or_else(|| template.clone(), |current| current.value.clone());
-        for (key, value) in meta::labels(template).into_iter().flatten() {
-            meta::set_label(&mut object, key, value.as_str().unwrap_or_default());
-        }
-        fill(&mut object);
-        object
     }
 
     fn fill(&self, object: &mut Value, addresses: &[IpAddr], ports: Ports) {
@@ -183,6 +172,16 @@ impl Reconciler {
         }
         Ok(Some(format!("{path}: {}", answer.get("message").and_then(Value::as_str).unwrap_or("to be made anew"))))
     }
+}
+
+/// Returns an object as it should be: what is there, or the template, filled in.
+fn filled(template: &Value, found: Option<&Current>, fill: impl FnOnce(&mut Value)) -> Value {
+    let mut object = found.map_or_else(|| template.clone(), |current| current.value.clone());
+    for (key, value) in meta::labels(template).into_iter().flatten() {
+        meta::set_label(&mut object, key, value.as_str().unwrap_or_default());
+    }
+    fill(&mut object);
+    object
 }
 
 fn fill_slice(object: &mut Value, addresses: &[IpAddr], ports: Value) {

@@ -32,8 +32,8 @@ pub mod services;
 mod splice;
 pub mod tables;
 pub mod tokens;
-pub mod user;
 
 pub use app::{ApiServer, App, Local};
 pub use config::Config;
+pub use corvette_api::user;
 pub use user::UserInfo;

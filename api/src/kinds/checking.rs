@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Context, Strategy, User};
+use super::{Context, Strategy};
 
 /// A request of nobody in particular.
 pub fn context() -> Context {
-    Context { now: now(), user: User { name: "tester".to_owned(), ..User::default() } }
+    Context::of_tester(now())
 }
 
 /// The time tests run at.

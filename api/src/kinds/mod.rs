@@ -41,7 +41,7 @@ pub(crate) mod checking;
 pub use column::{Column, Selectable};
 pub use kind::Kind;
 pub use scale::ScalePaths;
-pub use strategy::{Context, DeletePolicy, NAME_AND_AGE, Strategy, User, create_errors, status_errors, update_errors};
+pub use strategy::{Context, DeletePolicy, NAME_AND_AGE, Strategy, create_errors, status_errors, update_errors};
 
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,6 @@
 //! The questions that the request pipeline asks of a kind, and the answers of a kind without behaviour.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use super::common::{generation, metadata};
 use super::scale::ScalePaths;
 use crate::field::{At, Errors};
 use crate::names::Verdict;
+use crate::user::UserInfo;
 
 /// What a strategy may know of the request. Values only.
 #[derive(Debug, Clone)]
@@ -17,20 +18,15 @@ pub struct Context {
     /// Time of the request.
     pub now: Timestamp,
     /// The authenticated user.
-    pub user: User,
+    pub user: Arc<UserInfo>,
 }
 
-/// Who makes a request.
-#[derive(Debug, Clone, Default)]
-pub struct User {
-    /// Its name.
-    pub name: String,
-    /// Its unique id; empty when there is none.
-    pub uid: String,
-    /// The groups it is in.
-    pub groups: Vec<String>,
-    /// What else is known of it.
-    pub extra: BTreeMap<String, Vec<String>>,
+#[cfg(test)]
+impl Context {
+    /// A request of nobody in particular.
+    pub fn of_tester(now: Timestamp) -> Self {
+        Self { now, user: Arc::new(UserInfo { name: "tester".to_owned(), ..UserInfo::default() }) }
+    }
 }
 
 /// The columns of a kind that has nothing more to show.

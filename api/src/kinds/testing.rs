@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::strategy::{Context, Strategy, User, create_errors, update_errors};
+use super::strategy::{Context, Strategy, create_errors, update_errors};
 use crate::field::Errors;
 
 /// Time of every test.
@@ -13,7 +13,7 @@ pub fn now() -> Timestamp {
 
 /// Context of every test.
 pub fn cx() -> Context {
-    Context { now: now(), user: User { name: "tester".to_owned(), ..User::default() } }
+    Context::of_tester(now())
 }
 
 /// Lays `patch` over `base`: objects merge, null removes, everything else replaces.

@@ -3,6 +3,8 @@
 //! Follows `plugin/pkg/admission/runtimeclass/admission.go` and `pkg/util/tolerations/tolerations.go: MergeTolerations
 //! @ v1.36`.
 
+use std::collections::VecDeque;
+
 use async_trait::async_trait;
 use corvette_api::{meta, quota, status::Status};
 use serde_json::Value;
@@ -11,6 +13,7 @@ use super::{Attributes, Operation, Plugin};
 
 const GROUP: &str = "node.k8s.io";
 const RESOURCE: &str = "runtimeclasses";
+const OTHER_OVERHEAD: &str = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 
 /// The plugin.
 pub struct RuntimeClass;
@@ -42,8 +45,6 @@ impl Plugin for RuntimeClass {
         Err(super::forbidden(attributes, pod, detail))
     }
 }
-
-const OTHER_OVERHEAD: &str = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 
 fn concerns(attributes: &Attributes<'_>) -> bool {
     attributes.operation == Operation::Create && attributes.is("", "pods")
@@ -97,7 +98,7 @@ fn has_overhead_of(class: &Value, pod: &Value) -> bool {
 
 /// Puts tolerations together and leaves out those that another one includes.
 fn merge_tolerations(own: Vec<Value>, more: Vec<Value>) -> Vec<Value> {
-    let mut rest: std::collections::VecDeque<Value> = own.into_iter().chain(more).collect();
+    let mut rest: VecDeque<Value> = own.into_iter().chain(more).collect();
     let mut merged: Vec<Value> = Vec::new();
     while let Some(next) = rest.pop_front() {
         let included = merged.iter().any(|other| includes(other, &next))

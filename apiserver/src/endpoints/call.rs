@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corvette_api::{
-    kinds::{Context, User},
+    kinds::Context,
     status::{self, Status},
 };
 use http::HeaderMap;
@@ -65,8 +65,7 @@ impl Call {
 
     /// What strategies may know of the request.
     pub fn context(&self) -> Context {
-        let UserInfo { name, uid, groups, extra } = UserInfo::clone(&self.user);
-        Context { now: self.app.clock.now(), user: User { name, uid, groups, extra } }
+        Context { now: self.app.clock.now(), user: Arc::clone(&self.user) }
     }
 
     /// Adds a text for a `Warning` header.

@@ -60,7 +60,8 @@ impl Paging {
     /// 400 and 422 as upstream.
     pub fn parse(query: &Query) -> Result<Self, Status> {
         let number = |name| query.number(name).map_err(status::bad_request);
-        let (limit, _) = (number("limit")?.unwrap_or(0), number("timeoutSeconds")?);
+        let limit = number("limit")?.unwrap_or(0);
+        number("timeoutSeconds")?;
         check(query)?;
         let limit = usize::try_from(limit).unwrap_or(0);
         let version = query.text("resourceVersion");

@@ -88,9 +88,11 @@ pub fn of_pod(spec: &PodSpec) -> Resources {
 /// What a pod may use at most, counted in the same way. A container without a limit counts as none: whether the sum is a
 /// limit at all is for the caller to find out.
 pub fn limits_of_pod(spec: &PodSpec) -> Resources {
-    let limits = |container: &Container| container.resources.as_ref().and_then(|r| r.limits.as_ref()).cloned();
     let own = spec.resources.as_ref().and_then(|own| own.limits.as_ref());
-    total(spec, own, |container| limits(container).as_ref().map(Resources::from_map).unwrap_or_default())
+    total(spec, own, |container| {
+        let limits = container.resources.as_ref().and_then(|resources| resources.limits.as_ref());
+        limits.map(Resources::from_map).unwrap_or_default()
+    })
 }
 
 /// The same for scoring, where a container without a request counts as a small one.

@@ -2,7 +2,7 @@
 
 use corvette_client::placement;
 use corvette_proto::cri::LinuxContainerResources;
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::pods::spec;
@@ -57,8 +57,9 @@ impl PodLimits {
 /// Limits of a pod: its requests and limits together, the latter only where each container has one
 /// (`pkg/kubelet/cm/helpers_linux.go: ResourceConfigForPod @ v1.36`).
 pub fn of_pod(pod: &Pod) -> PodLimits {
-    let spec = pod.spec.clone().unwrap_or_default();
-    let all = placement::limits_of_pod(&spec);
+    let none = PodSpec::default();
+    let spec = pod.spec.as_ref().unwrap_or(&none);
+    let all = placement::limits_of_pod(spec);
     let declared = |resource: &str| {
         let of_pod = spec.resources.as_ref().and_then(|own| own.limits.as_ref()?.get(resource));
         let mut containers = spec::all_containers(pod);
@@ -66,7 +67,7 @@ pub fn of_pod(pod: &Pod) -> PodLimits {
         positive(of_pod) || containers.all(|container| positive(resources::limit(container, resource)))
     };
     PodLimits {
-        cpu_shares: shares(placement::of_pod(&spec).milli_cpu),
+        cpu_shares: shares(placement::of_pod(spec).milli_cpu),
         cpu_quota: if declared("cpu") { quota(all.milli_cpu).0 } else { 0 },
         memory: if declared("memory") { all.memory } else { 0 },
     }

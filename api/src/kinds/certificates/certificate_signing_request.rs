@@ -150,6 +150,8 @@ fn duration(obj: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::kinds::Strategy;
     use crate::kinds::checking::{check, check_cells, context};
@@ -191,8 +193,9 @@ mod tests {
         CERTIFICATE_SIGNING_REQUEST.prepare_create(&context(), &mut obj);
         assert_eq!(obj["spec"], json!({"username": "tester"}));
         let mut cx = context();
-        cx.user.groups = vec!["g".to_owned()];
-        cx.user.extra.insert("k".to_owned(), vec!["v".to_owned()]);
+        let user = Arc::make_mut(&mut cx.user);
+        user.groups = vec!["g".to_owned()];
+        user.extra.insert("k".to_owned(), vec!["v".to_owned()]);
         CERTIFICATE_SIGNING_REQUEST.prepare_create(&cx, &mut obj);
         assert_eq!(obj["spec"], json!({"username": "tester", "groups": ["g"], "extra": {"k": ["v"]}}));
     }
