@@ -10,6 +10,7 @@ mod images;
 mod runtime;
 mod stats;
 mod streaming;
+mod tasks;
 
 pub use changes::Change;
 pub use corvette_proto::cri as proto;

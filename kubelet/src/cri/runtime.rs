@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use corvette_proto::containerd_events::events_client::EventsClient;
+use corvette_proto::containerd_tasks::tasks_client::TasksClient;
 use corvette_proto::cri::image_service_client::ImageServiceClient;
 use corvette_proto::cri::runtime_service_client::RuntimeServiceClient;
 use corvette_proto::cri::{
@@ -38,6 +39,7 @@ pub struct Runtime {
     pub(super) runtime: RuntimeServiceClient<Channel>,
     pub(super) images: ImageServiceClient<Channel>,
     pub(super) events: EventsClient<Channel>,
+    pub(super) tasks: TasksClient<Channel>,
 }
 
 impl Runtime {
@@ -57,6 +59,7 @@ impl Runtime {
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE),
             events: EventsClient::new(channel.clone()),
+            tasks: TasksClient::new(channel.clone()),
             images: ImageServiceClient::new(channel)
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE),
@@ -216,6 +219,21 @@ impl Runtime {
     /// # Errors
     /// As every call.
     pub async fn remove_container(&self, id: &str) -> Result<()> {
+        let refused = match self.ask_to_remove_container(id).await {
+            Err(error) if error.failure().code == tonic::Code::FailedPrecondition => error,
+            done => return done,
+        };
+        match self.end_task(id).await {
+            Ok(()) => tracing::info!(container = id, "ended a task that the runtime did not"),
+            Err(error) => {
+                tracing::warn!(container = id, %error, "a task that the runtime does not end is not ended");
+                return Err(refused);
+            }
+        }
+        self.ask_to_remove_container(id).await
+    }
+
+    async fn ask_to_remove_container(&self, id: &str) -> Result<()> {
         let message = RemoveContainerRequest { container_id: id.to_owned() };
         let mut client = self.runtime.clone();
         call("RemoveContainer", TIMEOUT, message, |r| async move { client.remove_container(r).await }).await.map(drop)

@@ -277,6 +277,49 @@ async fn a_kubelet_killed_again_and_again_counts_no_restart_and_forgets_nothing(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_container_whose_start_was_broken_off_is_made_anew() {
+    if !support::in_namespace("containers::a_container_whose_start_was_broken_off_is_made_anew") {
+        return;
+    }
+    let node = Node::start().await;
+    let runtime = node.runtime();
+    let paths = ["kept", "deleted"].map(|name| node.pod(name, json!({"containers": [shell("main", SLEEP)]})));
+    let state = async |id: &str| runtime.container_status(id).await.unwrap().status.unwrap().state();
+    let hold = node.hold_creations();
+    let kubelet = node.kubelet();
+    let created = loop {
+        let containers = runtime.list_containers(Default::default()).await.unwrap();
+        if containers.len() == paths.len() && node.held() == paths.len() {
+            break containers;
+        }
+        tokio::task::yield_now().await;
+    };
+    // Made but not started, and whoever would start them goes.
+    kubelet.kill().await;
+    drop(hold);
+    for container in &created {
+        while state(&container.id).await != ContainerState::ContainerExited {
+            tokio::task::yield_now().await;
+        }
+        // Most often containerd then takes back what it did. Sometimes not; then there is a process that it does not
+        // show and that it will not remove the container for.
+        while !node.ctr(&["tasks", "start", "--detach", "--null-io", &container.id]) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(state(&container.id).await, ContainerState::ContainerExited);
+    }
+    node.api.delete(&paths[1], 0);
+    let kubelet = node.kubelet();
+    let pod = node.api.until(&paths[0], is_ready).await;
+    assert_eq!(container(pod.as_ref(), "main")["restartCount"], 0);
+    let deleted = || !node.traces().iter().any(|trace| trace.contains("deleted"));
+    while runtime.list_containers(Default::default()).await.unwrap().len() > 1 || !deleted() {
+        tokio::task::yield_now().await;
+    }
+    kubelet.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_pod_takes_changes_of_its_object() {
     if !support::in_namespace("containers::a_running_pod_takes_changes_of_its_object") {
         return;

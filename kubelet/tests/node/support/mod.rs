@@ -7,6 +7,7 @@ pub mod views;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -32,6 +33,15 @@ pub struct Node {
     containerd: Child,
     bundle: Bundle,
     ca: String,
+}
+
+/// While it lives, making containers waits.
+pub struct Hold(PathBuf);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// A kubelet that runs, on threads of its own.
@@ -82,6 +92,25 @@ impl Node {
         nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGSTOP).unwrap();
     }
 
+    /// Has runc wait at the end of making a container, until what is returned is dropped. Those of sandboxes go on.
+    pub fn hold_creations(&self) -> Hold {
+        let path = self.dir.path().join("hold");
+        fs::write(&path, []).unwrap();
+        Hold(path)
+    }
+
+    /// How many containers' making waits or has waited.
+    pub fn held(&self) -> usize {
+        fs::read_to_string(self.dir.path().join("held")).map_or(0, |lines| lines.lines().count())
+    }
+
+    /// Whether a command of containerd's own client succeeds.
+    pub fn ctr(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new("ctr");
+        command.arg("-a").arg(self.socket()).args(["-n", "k8s.io"]).args(arguments);
+        command.stdout(Stdio::null()).status().unwrap().success()
+    }
+
     /// Starts containerd after it was killed.
     pub async fn start_runtime(&mut self) {
         self.containerd = start_containerd(self.dir.path());
@@ -105,15 +134,7 @@ impl Node {
             let tar = self.dir.path().join("image.tar");
             let made = Command::new("sh").arg(script).arg(&tar).arg(image).status().unwrap();
             assert!(made.success());
-            let loaded = Command::new("ctr")
-                .arg("-a")
-                .arg(self.socket())
-                .args(["-n", "k8s.io", "images", "import"])
-                .arg(&tar)
-                .stdout(Stdio::null())
-                .status()
-                .unwrap();
-            assert!(loaded.success());
+            assert!(self.ctr(&["images", "import", tar.to_str().unwrap()]));
         }
     }
 
@@ -244,13 +265,37 @@ state = "{dir}/state"
     runtime_type = "io.containerd.runc.v2"
     [{cri}.containerd.runtimes.runc.options]
       Root = "{dir}/runc"
+      BinaryName = "{runc}"
 "#,
-        dir = dir.display()
+        dir = dir.display(),
+        runc = runc_that_can_wait(dir).display()
     );
     let file = dir.join("config.toml");
     fs::write(&file, config).unwrap();
     let log = fs::File::create(dir.join("containerd.log")).unwrap();
     Command::new("containerd").arg("-c").arg(&file).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+/// A runc whose `create` waits at its end while there is a file `hold` in the directory, each with a line in `held`.
+fn runc_that_can_wait(dir: &Path) -> PathBuf {
+    let path = dir.join("runc-that-can-wait");
+    let script = format!(
+        r#"#!/bin/sh
+[ -e {dir}/hold ] || exec runc "$@"
+runc "$@"
+code=$?
+while [ $# -gt 1 ] && [ "$1" != --bundle ]; do shift; done
+if grep -q '"io.kubernetes.cri.container-type": *"container"' "$2/config.json" 2>/dev/null; then
+    echo held >>{dir}/held
+    while [ -e {dir}/hold ]; do sleep 0.02; done
+fi
+exit $code
+"#,
+        dir = dir.display()
+    );
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
 }
 
 impl Drop for Node {
@@ -274,6 +319,9 @@ impl Drop for Node {
         let _ = std::thread::spawn(work).join();
         let _ = self.containerd.kill();
         let _ = self.containerd.wait();
+        // A containerd whose client goes at a bad moment forgets shims.
+        let _ =
+            Command::new("pkill").args(["-KILL", "-f"]).arg(format!("address {}/", self.dir.path().display())).status();
         let _ = corvette_kubelet::volumes::mounts::unmount_below(self.dir.path());
         for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
             let own = hierarchy.path().join(format!("cvk-{}", std::process::id()));
