@@ -148,17 +148,19 @@ async fn a_pod_whose_shim_is_killed_gives_its_address_back() {
     assert_eq!(kill_shims().await, 2);
     node.api.until(&never, |pod| phase(pod) == "Failed").await;
     node.api.until(&always, |pod| is_ready(pod) && container(pod, "main")["restartCount"] == 1).await;
-    while addresses() != 1 {
+    let namespaces =
+        || std::fs::read_dir(node.dir.path().join("state/io.containerd.grpc.v1.cri/netns")).unwrap().flatten();
+    while addresses() != 1 || namespaces().count() != 1 {
         tokio::task::yield_now().await;
     }
 
     // As after the machine's end: the network namespace is gone with the shim.
     kubelet.kill().await;
-    let namespaces = node.dir.path().join("state/io.containerd.grpc.v1.cri/netns");
-    for namespace in std::fs::read_dir(namespaces).unwrap().flatten() {
+    for namespace in namespaces() {
         let unmounted = std::process::Command::new("umount").arg(namespace.path()).status().unwrap();
         assert!(unmounted.success());
-        std::fs::remove_file(namespace.path()).unwrap();
+        let removed = std::fs::remove_file(namespace.path());
+        assert!(removed.is_ok() || !namespace.path().exists(), "{removed:?}");
     }
     assert_eq!(kill_shims().await, 1);
     let kubelet = node.kubelet();
