@@ -16,6 +16,8 @@ use nix::unistd::Pid;
 
 use crate::layout::Layout;
 
+/// How long a process that was just killed may take to let go of the directory.
+const RELEASE_DEADLINE: Duration = Duration::from_millis(500);
 /// How long a running process may take to stop before it is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -25,13 +27,32 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Makes a data directory that only its owner may enter, and takes it.
+    /// Makes a data directory that only its owner may enter, and takes it. A supervisor starts anew at once what was
+    /// killed, while the kernel still takes the old process down: that is waited for.
     pub fn of(layout: &Layout) -> Result<Self> {
         let root = layout.root();
         let private = files::create_dir(root, 0o700)
             .and_then(|()| std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700)));
         private.with_context(|| format!("cannot create {}", root.display()))?;
-        Self::acquire(&layout.lock())
+        Self::within(RELEASE_DEADLINE, &layout.lock())
+    }
+
+    /// Takes the directory of `path` once it is free. At least one attempt is made.
+    ///
+    /// # Errors
+    /// That of the last attempt.
+    fn within(deadline: Duration, path: &Path) -> Result<Self> {
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
+        let mut waited = Duration::ZERO;
+        loop {
+            match Self::acquire(path) {
+                Err(_) if waited < deadline => {}
+                outcome => return outcome,
+            }
+            let pause = backoff.next();
+            waited += pause;
+            std::thread::park_timeout(pause);
+        }
     }
 
     /// Takes the directory of `path`, or names the process that has it.
@@ -68,15 +89,8 @@ impl Instance {
             {
                 bail!("process {pid} cannot be stopped: {error}");
             }
-            let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(200));
-            let mut waited = Duration::ZERO;
-            while waited < STOP_DEADLINE {
-                if let Ok(instance) = Self::acquire(path) {
-                    return Ok(instance);
-                }
-                let pause = backoff.next();
-                waited += pause;
-                std::thread::park_timeout(pause);
+            if let Ok(instance) = Self::within(STOP_DEADLINE, path) {
+                return Ok(instance);
             }
         }
         bail!("process {pid} does not stop")
@@ -98,5 +112,24 @@ fn holder(file: &mut File) -> String {
     match file.read_to_string(&mut pid) {
         Ok(_) if !pid.is_empty() => pid,
         _ => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_taken_once_its_holder_lets_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Instance::acquire(&path).unwrap();
+        let refused = Instance::within(Duration::from_millis(1), &path).err().unwrap().to_string();
+        assert!(refused.contains(&format!("is in use by process {}", std::process::id())), "{refused}");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| Instance::within(Duration::from_secs(3600), &path));
+            drop(held);
+            assert!(waiting.join().unwrap().is_ok());
+        });
     }
 }
