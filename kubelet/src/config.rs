@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::cgroups;
 use crate::eviction::Thresholds;
 use crate::logs::rotate::Policy;
-use crate::node::agent;
+use crate::node::lease;
 
 /// Port of the HTTPS server.
 pub const PORT: u16 = 10250;
@@ -81,7 +81,7 @@ impl Config {
                 "nodefs.inodesFree": format!("{inodes}%"),
                 "pid.available": format!("{pids}%"),
             },
-            "nodeLeaseDurationSeconds": agent::LEASE_SECONDS,
+            "nodeLeaseDurationSeconds": lease::LEASE_SECONDS,
             "seccompDefault": true,
         })
     }

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::cri::Runtime;
 use crate::events::PodEvents;
 use crate::eviction::{Evictor, Pressures};
-use crate::node::{Agent, machine, object};
+use crate::node::{Agent, Parts, lease, machine, object};
 use crate::objects::Objects;
 use crate::pods::{Changes, Deps, Pods};
 use crate::server::{self, Server};
@@ -91,18 +91,18 @@ async fn start(client: Client, config: Config, runtime: Runtime, tasks: Tasks, s
     let clock = clock::system();
 
     let pressures = Pressures::default();
-    let agent = Agent::new(
-        client.clone(),
-        config.clone(),
-        runtime.clone(),
-        version,
-        events.clone(),
-        Arc::clone(&clock),
-        pressures.clone(),
+    let agent = Agent::new(Parts {
+        client: client.clone(),
+        config: config.clone(),
+        runtime: runtime.clone(),
+        runtime_version: version,
+        events: events.clone(),
+        clock: Arc::clone(&clock),
+        pressures: pressures.clone(),
         started,
-    );
+    });
     tasks.spawn_until_cancelled("node status", agent.report());
-    let lease = Agent::lease(client.clone(), config.node_name.clone(), Arc::clone(&clock));
+    let lease = lease::keep(client.clone(), config.node_name.clone(), Arc::clone(&clock));
     tasks.spawn_until_cancelled("node lease", lease);
 
     let informers = Informers::new(client.clone(), tasks.child("informers"));

@@ -1,19 +1,18 @@
-//! Keeps the node's object and its Lease alive.
+//! Keeps the node's object alive.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use corvette_component::clock::SharedClock;
 use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::{Node, NodeStatus};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference, Time};
-use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Map, Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use super::call::{Error, is_code, timely};
 use super::conditions::{self, Health};
 use super::machine;
 use super::object::{self, Facts};
@@ -23,117 +22,86 @@ use crate::cri::Runtime;
 use crate::events::PodEvents;
 use crate::eviction::Pressures;
 
-/// How often the status is computed and the Lease renewed.
+/// How often the status is computed.
 const PERIOD: Duration = Duration::from_secs(10);
 /// How often the status is computed until the node is ready for the first time.
 const EARLY_PERIOD: Duration = Duration::from_millis(200);
 /// How often the status is written though nothing changed.
 const REPORT: Duration = Duration::from_secs(300);
-/// Lifetime of a Lease, in seconds.
-pub(crate) const LEASE_SECONDS: i32 = 40;
-/// Namespace of node Leases.
-const LEASES: &str = "kube-node-lease";
-/// Deadline of one call to the API.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Deadline of one call to the runtime: that it hangs must be reported too.
 const ASK: Duration = Duration::from_secs(5);
 
-/// A call to the API that failed.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("{0}")]
-    Api(#[from] kube::Error),
-    #[error("timed out waiting for the API server")]
-    Timeout,
-}
-
-async fn timely<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(TIMEOUT, call).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(Error::Timeout),
-    }
-}
-
-fn is_code(error: &Error, code: u16) -> bool {
-    matches!(error, Error::Api(kube::Error::Api(status)) if status.code == code)
-}
-
-/// Registers the node, reports its status and renews its Lease.
+/// Registers the node and reports its status.
 pub struct Agent {
-    client: Client,
-    config: Config,
-    runtime: Runtime,
-    runtime_version: String,
-    events: PodEvents,
-    clock: SharedClock,
-    pressures: Pressures,
-    /// Told when the status should be looked at before its time.
-    nudge: Arc<Notify>,
+    with: Parts,
     health: RuntimeHealth,
     reported: Option<Timestamp>,
     ready: bool,
     /// The node takes no new pods, as it was last seen.
     closed: bool,
+}
+
+/// What an agent works with.
+pub struct Parts {
+    /// The API.
+    pub client: Client,
+    /// Who the node is.
+    pub config: Config,
+    /// The runtime.
+    pub runtime: Runtime,
+    /// `name://version`.
+    pub runtime_version: String,
+    /// Events.
+    pub events: PodEvents,
+    /// Clock.
+    pub clock: SharedClock,
+    /// What the node has too little of.
+    pub pressures: Pressures,
     /// Told once the API has heard from this kubelet that the node is ready.
-    started: watch::Sender<bool>,
+    pub started: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Agent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Agent").field("node", &self.config.node_name).finish_non_exhaustive()
+        f.debug_struct("Agent").field("node", &self.with.config.node_name).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("node", &self.config.node_name).finish_non_exhaustive()
     }
 }
 
 impl Agent {
-    /// Makes it. `runtime_version` is `name://version`; `started` becomes true once the node was reported ready.
-    #[expect(clippy::too_many_arguments, reason = "they are put together in one place")]
-    pub fn new(
-        client: Client,
-        config: Config,
-        runtime: Runtime,
-        runtime_version: String,
-        events: PodEvents,
-        clock: SharedClock,
-        pressures: Pressures,
-        started: watch::Sender<bool>,
-    ) -> Self {
+    /// Makes it of these.
+    pub fn new(with: Parts) -> Self {
         Self {
-            health: RuntimeHealth::new(config.runtime_grace),
-            client,
-            config,
-            runtime,
-            runtime_version,
-            events,
-            clock,
-            pressures,
-            nudge: Arc::default(),
+            health: RuntimeHealth::new(with.config.runtime_grace),
+            with,
             reported: None,
             ready: false,
             closed: false,
-            started,
         }
     }
 
     /// Reports until dropped.
     pub async fn report(mut self) {
         let text = "Starting kubelet.";
-        self.events.node(&self.config.node_name, "Starting", text);
+        self.with.events.node(&self.with.config.node_name, "Starting", text);
         loop {
             if let Err(error) = self.sync().await {
                 tracing::warn!(%error, "node status not written, will retry");
             }
             let period = if self.ready { PERIOD } else { EARLY_PERIOD };
-            tokio::select! {
-                () = tokio::time::sleep(period) => {}
-                () = self.nudge.notified() => {}
-            }
+            tokio::time::sleep(period).await;
         }
     }
 
     /// Brings the node's object up to date, registering it when it is not there.
     async fn sync(&mut self) -> Result<(), Error> {
-        let api: Api<Node> = Api::all(self.client.clone());
-        let name = self.config.node_name.clone();
+        let api: Api<Node> = Api::all(self.with.client.clone());
+        let name = self.with.config.node_name.clone();
         let node = match timely(api.get_opt(&name)).await? {
             Some(node) => node,
             None => self.register(&api).await?,
@@ -143,33 +111,33 @@ impl Agent {
         let health = self.health().await;
         let ready = health.problems.is_empty();
         let status = self.status(&known, &health).await;
-        let due = self.reported.is_none_or(|at| crate::pods::backoff::since(at, self.clock.now()) >= REPORT);
+        let due = self.reported.is_none_or(|at| crate::pods::backoff::since(at, self.with.clock.now()) >= REPORT);
         if due || differs(&known, &status) {
             let patch = json!({ "status": patch(&known, &status) });
             let parameters = PatchParams::default();
             timely(api.patch_status(&name, &parameters, &Patch::Strategic(patch))).await?;
-            self.reported = Some(self.clock.now());
+            self.reported = Some(self.with.clock.now());
             self.tell(&known, &status);
         }
         self.tell_schedulable(&node);
         self.ready = ready;
         if ready {
-            self.started.send_replace(true);
+            self.with.started.send_replace(true);
         }
         Ok(())
     }
 
     /// Records what changed between two reports.
     fn tell(&self, known: &NodeStatus, new: &NodeStatus) {
-        let name = &self.config.node_name;
+        let name = &self.with.config.node_name;
         let conditions = |status: &NodeStatus| status.conditions.clone().unwrap_or_default();
         for reason in conditions::changes(&conditions(known), &conditions(new)) {
-            self.events.node(name, reason, &format!("Node {name} status is now: {reason}"));
+            self.with.events.node(name, reason, &format!("Node {name} status is now: {reason}"));
         }
         let boot = |status: &NodeStatus| status.node_info.as_ref().map(|info| info.boot_id.clone());
         let (before, now) = (boot(known).unwrap_or_default(), boot(new).unwrap_or_default());
         if !before.is_empty() && before != now {
-            self.events.node_warning(name, "Rebooted", &format!("Node {name} has been rebooted, boot id: {now}"));
+            self.with.events.node_warning(name, "Rebooted", &format!("Node {name} has been rebooted, boot id: {now}"));
         }
     }
 
@@ -178,20 +146,20 @@ impl Agent {
         let closed = node.spec.as_ref().is_some_and(|spec| spec.unschedulable == Some(true));
         if closed != std::mem::replace(&mut self.closed, closed) {
             let (name, reason) =
-                (&self.config.node_name, if closed { "NodeNotSchedulable" } else { "NodeSchedulable" });
-            self.events.node(name, reason, &format!("Node {name} status is now: {reason}"));
+                (&self.with.config.node_name, if closed { "NodeNotSchedulable" } else { "NodeSchedulable" });
+            self.with.events.node(name, reason, &format!("Node {name} status is now: {reason}"));
         }
     }
 
     async fn register(&self, api: &Api<Node>) -> Result<Node, Error> {
-        let node = object::registration(&self.config);
+        let node = object::registration(&self.with.config);
         let parameters = PostParams::default();
         match timely(api.create(&parameters, &node)).await {
             Ok(node) => {
-                tracing::info!(node = self.config.node_name, "node registered");
+                tracing::info!(node = self.with.config.node_name, "node registered");
                 Ok(node)
             }
-            Err(error) if is_code(&error, 409) => timely(api.get(&self.config.node_name)).await,
+            Err(error) if is_code(&error, 409) => timely(api.get(&self.with.config.node_name)).await,
             Err(error) => Err(error),
         }
     }
@@ -199,7 +167,7 @@ impl Agent {
     /// Puts back labels that the kubelet owns.
     async fn reconcile(&self, api: &Api<Node>, node: &Node) -> Result<(), Error> {
         let known = node.metadata.labels.clone().unwrap_or_default();
-        let missing: Map<String, Value> = object::labels(&self.config)
+        let missing: Map<String, Value> = object::labels(&self.with.config)
             .into_iter()
             .filter(|(key, value)| known.get(key) != Some(value))
             .map(|(key, value)| (key, Value::String(value)))
@@ -208,48 +176,35 @@ impl Agent {
             return Ok(());
         }
         let patch = json!({"metadata": {"labels": missing}});
-        timely(api.patch(&self.config.node_name, &PatchParams::default(), &Patch::Merge(patch))).await.map(drop)
+        timely(api.patch(&self.with.config.node_name, &PatchParams::default(), &Patch::Merge(patch))).await.map(drop)
     }
 
     async fn health(&mut self) -> Health {
-        let now = self.clock.now();
-        match tokio::time::timeout(ASK, self.runtime.status()).await {
+        let now = self.with.clock.now();
+        match tokio::time::timeout(ASK, self.with.runtime.status()).await {
             Ok(Ok(answer)) => self.health.heard(&answer.status.unwrap_or_default().conditions, now),
             Ok(Err(error)) => tracing::warn!(%error, "the runtime does not tell its status"),
             Err(_) => tracing::warn!("the runtime does not tell its status in time"),
         }
-        let measured = self.config.eviction.measure(&self.config.root_dir);
-        Health { pressure: self.pressures.observe(measured), problems: self.health.problems(now) }
+        let measured = self.with.config.eviction.measure(&self.with.config.root_dir);
+        Health { pressure: self.with.pressures.observe(measured), problems: self.health.problems(now) }
     }
 
     async fn status(&self, known: &NodeStatus, health: &Health) -> NodeStatus {
-        let root: PathBuf = self.config.root_dir.clone();
-        let version = self.runtime_version.clone();
+        let root: PathBuf = self.with.config.root_dir.clone();
+        let version = self.with.runtime_version.clone();
         let machine = tokio::task::spawn_blocking(move || {
             (machine::capacity(&root), machine::hugepages(), machine::info(&version))
         });
-        let listed = tokio::time::timeout(ASK, self.runtime.list_images()).await;
+        let listed = tokio::time::timeout(ASK, self.with.runtime.list_images()).await;
         let images = listed.ok().and_then(Result::ok).map(object::images);
         let images = images.unwrap_or_else(|| known.images.clone().unwrap_or_default());
         let Ok((capacity, hugepages, info)) = machine.await else { return known.clone() };
         let facts = Facts { capacity, hugepages, info, images };
-        let mut status = object::status(&self.config, &facts, known);
+        let mut status = object::status(&self.with.config, &facts, known);
         let conditions = known.conditions.as_deref().unwrap_or_default();
-        status.conditions = Some(conditions::conditions(conditions, health, self.clock.now()));
+        status.conditions = Some(conditions::conditions(conditions, health, self.with.clock.now()));
         status
-    }
-
-    /// Renews the Lease until dropped.
-    pub async fn lease(client: Client, node: String, clock: SharedClock) {
-        let mut held: Option<Lease> = None;
-        loop {
-            match renew(&client, &node, held.take(), clock.now()).await {
-                Ok(lease) => held = Some(lease),
-                Err(error) => tracing::warn!(%error, "node lease not renewed, will retry"),
-            }
-            let pause = if held.is_some() { PERIOD } else { EARLY_PERIOD * 5 };
-            tokio::time::sleep(pause).await;
-        }
     }
 }
 
@@ -284,51 +239,4 @@ fn patch(known: &NodeStatus, new: &NodeStatus) -> Value {
         out.insert(key, value);
     }
     Value::Object(out)
-}
-
-/// Renews the Lease that is held, or takes it over, or makes it.
-async fn renew(client: &Client, node: &str, held: Option<Lease>, now: Timestamp) -> Result<Lease, Error> {
-    let api: Api<Lease> = Api::namespaced(client.clone(), LEASES);
-    let known = match held {
-        Some(held) => Some(held),
-        None => timely(api.get_opt(node)).await?,
-    };
-    let parameters = PostParams::default();
-    match known {
-        Some(mut lease) => {
-            let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
-            spec.holder_identity = Some(node.to_owned());
-            spec.lease_duration_seconds = Some(LEASE_SECONDS);
-            spec.renew_time = Some(MicroTime(now));
-            timely(api.replace(node, &parameters, &lease)).await
-        }
-        None => {
-            let owner = timely(Api::<Node>::all(client.clone()).get_opt(node)).await?;
-            timely(api.create(&parameters, &lease(node, owner.as_ref(), now))).await
-        }
-    }
-}
-
-fn lease(node: &str, owner: Option<&Node>, now: Timestamp) -> Lease {
-    let owner = owner.and_then(|owner| owner.metadata.uid.clone()).map(|uid| OwnerReference {
-        api_version: "v1".to_owned(),
-        kind: "Node".to_owned(),
-        name: node.to_owned(),
-        uid,
-        ..OwnerReference::default()
-    });
-    Lease {
-        metadata: ObjectMeta {
-            name: Some(node.to_owned()),
-            namespace: Some(LEASES.to_owned()),
-            owner_references: owner.map(|owner| vec![owner]),
-            ..ObjectMeta::default()
-        },
-        spec: Some(LeaseSpec {
-            holder_identity: Some(node.to_owned()),
-            lease_duration_seconds: Some(LEASE_SECONDS),
-            renew_time: Some(MicroTime(now)),
-            ..LeaseSpec::default()
-        }),
-    }
 }

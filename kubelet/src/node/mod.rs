@@ -2,10 +2,12 @@
 //!
 //! Owns the Node's status and the Lease in `kube-node-lease`. Must not know pods.
 
-pub(crate) mod agent;
+mod agent;
+mod call;
 pub mod conditions;
+pub(crate) mod lease;
 pub mod machine;
 pub mod object;
 mod runtime;
 
-pub use agent::Agent;
+pub use agent::{Agent, Parts};
