@@ -1,4 +1,4 @@
-//! The shell of a process: time, tasks, shutdown, logging, metrics, health, TLS and PKI, back-off.
+//! The shell of a process: time, tasks, helper programs, shutdown, logging, metrics, health, TLS and PKI, back-off.
 //!
 //! Owns what every component needs and nothing that knows Kubernetes: no API types, no HTTP routes.
 //! A component receives [`tasks::Tasks`], spawns everything through it and returns when its token is
@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod command;
 pub mod files;
 pub mod health;
 pub mod http;

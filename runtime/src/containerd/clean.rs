@@ -12,11 +12,11 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::command::run;
 use super::cri::Cri;
 use super::daemon::{end, running};
 use super::process::Process;
 use super::{Config, Error, Programs, rules, shims};
+use corvette_component::command::run;
 use corvette_component::tasks::Tasks;
 
 /// libcni's cache of results, shared by all networks of a machine; entries start with the network's name.
@@ -133,7 +133,10 @@ async fn remove_containers(config: &Config) -> Result<(), Error> {
     let deletions = entries.flatten().map(|entry| {
         let mut command = Command::new(&programs.runc);
         command.arg("--root").arg(&root).args(["delete", "--force"]).arg(entry.file_name());
-        async move { run("runc delete", &mut command).await.map(drop) }
+        async move {
+            run("runc delete", &mut command).await?;
+            Ok(())
+        }
     });
     all(deletions.collect::<Vec<_>>()).await
 }
@@ -197,7 +200,8 @@ async fn remove_bridge(name: &str) -> Result<(), Error> {
     if nix::net::if_::if_nametoindex(name).is_err() {
         return Ok(());
     }
-    run("ip link delete", Command::new("ip").args(["link", "delete", name, "type", "bridge"])).await.map(drop)
+    run("ip link delete", Command::new("ip").args(["link", "delete", name, "type", "bridge"])).await?;
+    Ok(())
 }
 
 /// Removes libcni's notes on our network.

@@ -49,13 +49,8 @@ pub enum Error {
         pid: i32,
     },
     /// A helper program failed.
-    #[error("{program} failed: {message}")]
-    Command {
-        /// For example "ctr images import".
-        program: String,
-        /// What it printed on its error stream, in one line.
-        message: String,
-    },
+    #[error("{0}")]
+    Command(#[from] corvette_component::command::Error),
     /// The runtime refused a request.
     #[error("container runtime: {0}")]
     Cri(#[from] tonic::Status),

@@ -9,7 +9,6 @@
 //! containerd itself; what `clean` removes belongs to this data directory only.
 
 mod clean;
-mod command;
 mod config;
 mod cri;
 mod daemon;

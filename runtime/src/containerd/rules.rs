@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use corvette_component::command::{run, run_with};
 use tokio::process::Command;
 
 use super::Error;
-use super::command::{run, run_with};
 
 /// The chain from which the `portmap` plugin jumps to the chain of each pod.
 const PODS: &str = "CNI-HOSTPORT-DNAT";

@@ -2,11 +2,11 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
+use corvette_component::command::run;
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
 use super::clean::{remove_dir, unmount_below};
-use super::command::run;
 use super::process::{self, Process};
 use super::{Config, Error, Programs};
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use corvette_component::command;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -137,7 +138,7 @@ async fn run<F: Future<Output = io::Result<()>>>(
     mut command: Command,
     feed: impl FnOnce(Option<tokio::process::ChildStdin>) -> F,
 ) -> Result<(), containerd::Error> {
-    let failed = |message: String| containerd::Error::Command { program: what.to_owned(), message };
+    let failed = |message: String| containerd::Error::from(command::Error { program: what.to_owned(), message });
     command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let fed = feed(child.stdin.take());

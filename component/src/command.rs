@@ -7,19 +7,33 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::Error;
-
 /// How long a helper program may take.
 const WITHIN: Duration = Duration::from_secs(20);
 
-/// Runs a program to its end and gives what it printed.
-pub(super) async fn run(what: &str, command: &mut Command) -> Result<String, Error> {
+/// A helper program failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{program} failed: {message}")]
+pub struct Error {
+    /// For example "runc delete".
+    pub program: String,
+    /// What it printed on its error stream, in one line.
+    pub message: String,
+}
+
+/// Runs a program to its end and gives what it printed; `what` names it in errors.
+///
+/// # Errors
+/// When it cannot be started, fails or does not end in time.
+pub async fn run(what: &str, command: &mut Command) -> Result<String, Error> {
     run_with(what, command, "").await
 }
 
-/// Runs a program to its end on some input and gives what it printed.
-pub(super) async fn run_with(what: &str, command: &mut Command, input: &str) -> Result<String, Error> {
-    let failed = |message: String| Error::Command { program: what.to_owned(), message };
+/// Runs a program to its end on some input and gives what it printed; `what` names it in errors.
+///
+/// # Errors
+/// When it cannot be started, fails or does not end in time.
+pub async fn run_with(what: &str, command: &mut Command, input: &str) -> Result<String, Error> {
+    let failed = |message: String| Error { program: what.to_owned(), message };
     command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let work = async {
         let mut child = command.spawn()?;
