@@ -69,6 +69,13 @@ impl Cluster {
         control_plane(&api, &node_name, &identity, tasks);
         progress.done("control plane", "controllers and scheduler");
 
+        let client = corvette_client::in_process(api.local(UserInfo::new("system:kube-proxy", &[])), "kube-proxy");
+        let pods = corvette_proxy::Network { address: CLUSTER_CIDR.0.into(), prefix: CLUSTER_CIDR.1 };
+        let config =
+            corvette_proxy::Config { node_name: node_name.clone(), cluster: vec![pods], masquerade_egress: true };
+        plane::proxy(client, config, tasks).await?;
+        progress.done("service proxy", "nftables");
+
         let runtime = start_runtime(flags, runtime, tasks).await?;
         progress.done("runtime", &runtime.described);
         for file in &flags.images {
@@ -143,6 +150,7 @@ pub async fn load_image(layout: &Layout, file: &Path) -> Result<Vec<String>> {
 /// Removes pods, mounts, namespaces, interfaces and rules.
 pub async fn clean(layout: &Layout) -> Result<()> {
     containerd::clean(&containerd::Config::new(layout.root(), POD_CIDR)?).await?;
+    corvette_proxy::clean().await.context("rules of services")?;
     node::clean(layout).await
 }
 

@@ -103,7 +103,13 @@ pub struct Table(Arc<[Box<dyn Authorizer>]>);
 
 impl Default for Table {
     fn default() -> Self {
-        Self(Arc::new([Box::new(Masters), Box::new(Components), Box::new(PublicPaths), Box::new(SelfReviews)]))
+        Self(Arc::new([
+            Box::new(Masters),
+            Box::new(Components),
+            Box::new(Proxies),
+            Box::new(PublicPaths),
+            Box::new(SelfReviews),
+        ]))
     }
 }
 
@@ -178,6 +184,31 @@ impl Authorizer for Components {
     }
 }
 
+/// What serves the addresses and names of Services reads what they are made of, and asks who may read its metrics.
+struct Proxies;
+
+/// The users, and the resources each reads.
+const PROXIES: [(&str, &[(&str, &str)]); 1] =
+    [("system:kube-proxy", &[("", "services"), ("", "nodes"), ("discovery.k8s.io", "endpointslices")])];
+
+impl Authorizer for Proxies {
+    fn authorize(&self, attributes: &Attributes) -> Decision {
+        let resource = (attributes.group.as_str(), attributes.resource.as_str());
+        let readable = PROXIES.iter().find(|(user, _)| *user == attributes.user.name).map(|(_, readable)| *readable);
+        let reads = |readable: &[_]| {
+            readable.contains(&resource)
+                && attributes.subresource.is_empty()
+                && matches!(attributes.verb.as_str(), "get" | "list" | "watch")
+        };
+        let asks = resource == ("authorization.k8s.io", "subjectaccessreviews") && attributes.verb == "create";
+        if attributes.is_resource && readable.is_some_and(|readable| asks || reads(readable)) {
+            Decision::Allow(String::new())
+        } else {
+            Decision::NoOpinion(String::new())
+        }
+    }
+}
+
 /// Health and version are open to everybody, discovery to the authenticated, the keys of tokens to service accounts.
 struct PublicPaths;
 
@@ -245,6 +276,18 @@ mod tests {
             assert!(table.check(&attributes(user, "/api/v1/pods")).is_ok());
         }
         assert!(table.check(&attributes(UserInfo::new("system:node:a", &[]), "/api/v1/pods")).is_err());
+    }
+
+    #[test]
+    fn proxies_read_what_they_need() {
+        let table = Table::default();
+        let may = |user: &str, path: &str| table.check(&attributes(UserInfo::new(user, &[]), path)).is_ok();
+        assert!(may("system:kube-proxy", "/api/v1/services?watch=true"));
+        assert!(may("system:kube-proxy", "/apis/discovery.k8s.io/v1/endpointslices"));
+        for path in ["/api/v1/secrets", "/api/v1/nodes/a/proxy/", "/apis/apps/v1/services", "/metrics"] {
+            assert!(!may("system:kube-proxy", path), "{path}");
+        }
+        assert!(!may("system:serviceaccount:kube-system:kube-proxy", "/api/v1/services"));
     }
 
     #[test]

@@ -67,8 +67,9 @@ impl Flags {
 pub async fn run(flags: Flags) -> Result<()> {
     let config = flags.config()?;
     process::run("controller-manager", async |tasks: &Tasks| {
-        let client = flags.plane.client().await?;
-        secure_port::serve(&flags.plane.port(flags.secure_port), Checks::new(), client.clone(), tasks).await?;
+        let client = flags.plane.component.client().await?;
+        secure_port::serve(&flags.plane.component.port(flags.secure_port), Checks::new(), client.clone(), tasks)
+            .await?;
         plane::controllers(client, config, tasks);
         Ok(())
     })

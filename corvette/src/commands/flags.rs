@@ -84,6 +84,15 @@ impl ServingFlags {
 /// What scheduler and controller manager have in common.
 #[derive(Args, Clone)]
 pub struct PlaneFlags {
+    #[command(flatten)]
+    pub component: ComponentFlags,
+    #[command(flatten)]
+    election: ElectionFlags,
+}
+
+/// What a component that serves no API has.
+#[derive(Args, Clone)]
+pub struct ComponentFlags {
     /// Kubeconfig to reach the API server with.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
@@ -95,8 +104,6 @@ pub struct PlaneFlags {
     bind_address: IpAddr,
     #[command(flatten)]
     serving: ServingFlags,
-    #[command(flatten)]
-    election: ElectionFlags,
 }
 
 /// The leader election.
@@ -116,7 +123,7 @@ pub struct ElectionFlags {
     leader_elect_retry_period: Duration,
 }
 
-impl PlaneFlags {
+impl ComponentFlags {
     /// A client of the API server.
     pub async fn client(&self) -> Result<Client> {
         let path =
@@ -132,7 +139,9 @@ impl PlaneFlags {
             client_ca: self.serving.client_ca_file.clone(),
         }
     }
+}
 
+impl PlaneFlags {
     /// The election for `name`, unless it is turned off.
     pub fn election(&self, name: &str) -> Result<Option<leader::Config>> {
         let flags = &self.election;

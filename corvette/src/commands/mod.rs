@@ -7,6 +7,7 @@ mod down;
 mod flags;
 mod image;
 mod kubelet;
+mod proxy;
 mod runtime;
 mod scheduler;
 pub mod up;
@@ -44,6 +45,8 @@ enum Command {
     Scheduler(scheduler::Flags),
     /// Run the kubelet alone.
     Kubelet(kubelet::Flags),
+    /// Run the service proxy alone.
+    Proxy(proxy::Flags),
     /// Run the container runtime of a data directory alone.
     Runtime(runtime::Flags),
     /// Make the certificates and kubeconfigs of a cluster whose components run alone.
@@ -75,6 +78,7 @@ pub fn run(corvette: Corvette) -> Result<()> {
             Command::ControllerManager(flags) => controller_manager::run(flags).await,
             Command::Scheduler(flags) => scheduler::run(flags).await,
             Command::Kubelet(flags) => kubelet::run(flags).await,
+            Command::Proxy(flags) => proxy::run(flags).await,
             Command::Runtime(flags) => runtime::run(flags).await,
             Command::Certs(flags) => certs::run(&flags),
         }

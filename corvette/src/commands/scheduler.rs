@@ -23,8 +23,9 @@ pub struct Flags {
 pub async fn run(flags: Flags) -> Result<()> {
     let config = Config { election: flags.plane.election("kube-scheduler")?, ..Config::default() };
     process::run("scheduler", async |tasks: &Tasks| {
-        let client = flags.plane.client().await?;
-        secure_port::serve(&flags.plane.port(flags.secure_port), Checks::new(), client.clone(), tasks).await?;
+        let client = flags.plane.component.client().await?;
+        secure_port::serve(&flags.plane.component.port(flags.secure_port), Checks::new(), client.clone(), tasks)
+            .await?;
         plane::scheduler(client, config, tasks);
         Ok(())
     })
