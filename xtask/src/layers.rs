@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("controller-manager", &["api", "component", "client"]),
     ("kubelet", &["api", "component", "client", "proto"]),
     ("runtime", &["component", "proto"]),
+    ("dns", &["api", "component", "client"]),
     ("ctl", &["api", "component", "client"]),
     (
         "corvette",
