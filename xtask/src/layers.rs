@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kubelet", &["api", "component", "client", "proto"]),
     ("proxy", &["client", "component"]),
     ("runtime", &["component", "proto"]),
+    ("dns", &["api", "component", "client"]),
     ("ctl", &["api", "component", "client"]),
     (
         "corvette",
