@@ -1,4 +1,4 @@
-//! The shell of a process: time, tasks, helper programs, shutdown, logging, metrics, health, TLS and PKI, back-off.
+//! The shell of a process: time, tasks, helper programs, networks, shutdown, logging, metrics, health, TLS and PKI, back-off.
 //!
 //! Owns what every component needs and nothing that knows Kubernetes: no API types, no HTTP routes.
 //! A component receives [`tasks::Tasks`], spawns everything through it and returns when its token is
@@ -12,6 +12,7 @@ pub mod health;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod network;
 pub mod pki;
 pub mod reload;
 pub mod signal;

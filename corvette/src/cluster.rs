@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use corvette_apiserver::{ApiServer, UserInfo};
 use corvette_client::leader;
+use corvette_component::network::Network;
 use corvette_component::reload;
 use corvette_component::tasks::Tasks;
 use corvette_runtime::{containerd, image};
@@ -16,12 +17,14 @@ use crate::identity::{Identity, Subjects, node_user};
 use crate::instance::Instance;
 use crate::layout::Layout;
 use crate::progress::Progress;
-use crate::{machine, node, plane};
+use crate::{dns, machine, node, plane};
 
 /// Addresses of pods; this node's part of them.
 pub const POD_CIDR: &str = "10.244.0.0/24";
 /// All addresses of pods, for what must not be taken for the node's own.
 pub const CLUSTER_CIDR: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
+/// Which of the services' addresses is cluster DNS', from 0: `10.96.0.10`, as kubeadm's.
+const DNS_INDEX: u32 = 9;
 /// Issuer of service account tokens, as kubeadm names it.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
@@ -46,6 +49,7 @@ impl Cluster {
         let node_name = flags.node_name.clone().unwrap_or_else(machine::hostname);
         let node_ip = flags.node_ip.unwrap_or_else(|| machine::node_address(CLUSTER_CIDR));
         let config = corvette_apiserver::Config::new(store, node_ip, flags.secure_port);
+        let dns_ip = config.service_cidr.nth(DNS_INDEX);
         let subjects = Subjects {
             node: node_name.clone(),
             node_ip,
@@ -70,11 +74,16 @@ impl Cluster {
         progress.done("control plane", "controllers and scheduler");
 
         let client = corvette_client::in_process(api.local(UserInfo::new("system:kube-proxy", &[])), "kube-proxy");
-        let pods = corvette_proxy::Network { address: CLUSTER_CIDR.0.into(), prefix: CLUSTER_CIDR.1 };
+        let pods = Network { address: CLUSTER_CIDR.0.into(), prefix: CLUSTER_CIDR.1 };
         let config =
             corvette_proxy::Config { node_name: node_name.clone(), cluster: vec![pods], masquerade_egress: true };
         plane::proxy(client, config, tasks).await?;
         progress.done("service proxy", "nftables");
+        let client = corvette_client::in_process(api.local(UserInfo::new("system:kube-dns", &[])), "kube-dns");
+        let clients = subjects.api_ips.iter().copied().map(Network::of).chain([pods]).collect();
+        let dns_at = SocketAddr::new(node_ip, dns::PORT);
+        let dns_at = dns::start(client, dns_at, clients, Path::new("/etc/resolv.conf"), tasks).await?;
+        progress.done("cluster DNS", &dns_at.to_string());
 
         let runtime = start_runtime(flags, runtime, tasks).await?;
         progress.done("runtime", &runtime.described);
@@ -87,7 +96,11 @@ impl Cluster {
         let tls = reload::server_config(&identity.kubelet_server, Some(&identity.ca_pem), tasks).context("kubelet")?;
         let mut config = corvette_kubelet::Config::new(&node_name, node_ip, layout.kubelet(), runtime.socket, tls);
         config.log_dir = layout.pod_logs();
+        config.cluster_dns = vec![dns_ip.to_string()];
         node::start(client, config, tasks).until_ready().await?;
+        let admin_client =
+            corvette_client::in_process(api.local(UserInfo::new("system:apiserver", &["system:masters"])), "kube-dns");
+        dns::publish(admin_client, &node_name, dns_ip, dns_at).await?;
         progress.done("node", &format!("{node_name} at {node_ip} is ready"));
         let kubeconfig = admin.cloned().unwrap_or_else(|| layout.kubeconfig("admin"));
         Identity::keep(layout.clone(), subjects, admin.cloned(), tasks);

@@ -50,6 +50,7 @@ const CLIENTS: &[Client] = &[
     Client { file: "controller-manager", user: |_| "system:kube-controller-manager".to_owned(), group: None },
     Client { file: "scheduler", user: |_| "system:kube-scheduler".to_owned(), group: None },
     Client { file: "proxy", user: |_| "system:kube-proxy".to_owned(), group: None },
+    Client { file: "dns", user: |_| "system:kube-dns".to_owned(), group: None },
     Client { file: "kubelet", user: |subjects| node_user(&subjects.node), group: Some("system:nodes") },
 ];
 

@@ -3,6 +3,7 @@
 mod apiserver;
 mod cluster;
 mod commands;
+mod dns;
 mod identity;
 mod instance;
 mod kubeconfig;

@@ -23,7 +23,7 @@ mod upstream;
 mod watch;
 pub mod zone;
 
-pub use config::{Config, Network};
+pub use config::Config;
 pub use resolv::upstreams;
 pub use server::run;
 pub use sockets::{Sockets, listen};

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use corvette_component::network::Network;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, Record, RecordType};
 use parking_lot::{Mutex, RwLock};
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::answer::{Answer, answer};
 use crate::cache::Cache;
-use crate::config::{Config, Network, contains};
+use crate::config::Config;
 use crate::message::{self, Packet, Reply, Request, Transport};
 use crate::metrics;
 use crate::upstream::{Upstream, Wishes};
@@ -74,7 +75,7 @@ impl Responder {
 
     /// Whether `client` is answered.
     pub(crate) fn serves(&self, client: IpAddr) -> bool {
-        contains(&self.clients, client)
+        self.clients.iter().any(|network| network.contains(client))
     }
 
     /// Looks at a packet and answers what can be answered at once.

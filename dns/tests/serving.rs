@@ -114,7 +114,7 @@ async fn additional_records_go_before_answers_are_cut() {
 #[tokio::test]
 async fn strangers_are_refused() {
     let mut config = config();
-    config.clients = vec![("10.0.0.0".parse().unwrap(), 8)];
+    config.clients = vec!["10.0.0.0/8".parse().unwrap()];
     let server = start_unsynced(api::cluster(), config).await;
     for name in [WEB, "example.com.", "1.0.0.10.in-addr.arpa."] {
         let reply = server.ask(name, RecordType::A).await;

@@ -15,6 +15,6 @@ mod proxy;
 pub mod rules;
 mod sysctl;
 
-pub use config::{Config, Network};
+pub use config::Config;
 pub use nft::{check, clean};
 pub use proxy::run;

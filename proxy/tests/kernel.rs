@@ -8,9 +8,10 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
+use corvette_component::network::Network;
+use corvette_proxy::Config;
 use corvette_proxy::model::{Family, Port, Target};
 use corvette_proxy::rules::{Change, Table, table};
-use corvette_proxy::{Config, Network};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "apiserver",
             "scheduler",
             "controller-manager",
+            "dns",
             "kubelet",
             "proxy",
             "runtime",

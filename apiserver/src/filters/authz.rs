@@ -188,8 +188,10 @@ impl Authorizer for Components {
 struct Proxies;
 
 /// The users, and the resources each reads.
-const PROXIES: [(&str, &[(&str, &str)]); 1] =
-    [("system:kube-proxy", &[("", "services"), ("", "nodes"), ("discovery.k8s.io", "endpointslices")])];
+const PROXIES: [(&str, &[(&str, &str)]); 2] = [
+    ("system:kube-proxy", &[("", "services"), ("", "nodes"), ("discovery.k8s.io", "endpointslices")]),
+    ("system:kube-dns", &[("", "services"), ("", "namespaces"), ("discovery.k8s.io", "endpointslices")]),
+];
 
 impl Authorizer for Proxies {
     fn authorize(&self, attributes: &Attributes) -> Decision {
@@ -284,6 +286,7 @@ mod tests {
         let may = |user: &str, path: &str| table.check(&attributes(UserInfo::new(user, &[]), path)).is_ok();
         assert!(may("system:kube-proxy", "/api/v1/services?watch=true"));
         assert!(may("system:kube-proxy", "/apis/discovery.k8s.io/v1/endpointslices"));
+        assert!(may("system:kube-dns", "/api/v1/namespaces") && !may("system:kube-dns", "/api/v1/nodes"));
         for path in ["/api/v1/secrets", "/api/v1/nodes/a/proxy/", "/apis/apps/v1/services", "/metrics"] {
             assert!(!may("system:kube-proxy", path), "{path}");
         }

@@ -54,7 +54,7 @@ pub fn run(flags: &Flags) -> Result<()> {
     let identity = Identity::load_or_create(&layout, &Subjects { node, node_ip, api_names, api_ips, server }, None)?;
     say(&format!("certificates in {}", layout.pki().display()));
     say(&format!("authority {}", identity.ca.display()));
-    for client in ["admin", "controller-manager", "scheduler", "proxy", "kubelet"] {
+    for client in ["admin", "controller-manager", "scheduler", "proxy", "dns", "kubelet"] {
         say(&format!("kubeconfig {}", layout.kubeconfig(client).display()));
     }
     Ok(())

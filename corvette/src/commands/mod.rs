@@ -3,6 +3,7 @@
 mod apiserver;
 mod certs;
 mod controller_manager;
+mod dns;
 mod down;
 mod flags;
 mod image;
@@ -47,6 +48,8 @@ enum Command {
     Kubelet(kubelet::Flags),
     /// Run the service proxy alone.
     Proxy(proxy::Flags),
+    /// Run cluster DNS alone.
+    Dns(dns::Flags),
     /// Run the container runtime of a data directory alone.
     Runtime(runtime::Flags),
     /// Make the certificates and kubeconfigs of a cluster whose components run alone.
@@ -79,6 +82,7 @@ pub fn run(corvette: Corvette) -> Result<()> {
             Command::Scheduler(flags) => scheduler::run(flags).await,
             Command::Kubelet(flags) => kubelet::run(flags).await,
             Command::Proxy(flags) => proxy::run(flags).await,
+            Command::Dns(flags) => dns::run(flags).await,
             Command::Runtime(flags) => runtime::run(flags).await,
             Command::Certs(flags) => certs::run(&flags),
         }

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 use corvette_component::health::Checks;
+use corvette_component::network::Network;
 use corvette_component::tasks::Tasks;
-use corvette_proxy::{Config, Network};
+use corvette_proxy::Config;
 
 use super::flags::ComponentFlags;
 use crate::{machine, plane, process, secure_port};

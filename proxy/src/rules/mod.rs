@@ -11,9 +11,10 @@ mod ports;
 use std::collections::BTreeMap;
 
 pub use change::Change;
+use corvette_component::network::Network;
 
+use crate::Config;
 use crate::model::{Family, Port};
-use crate::{Config, Network};
 
 /// Name of the table, in each family.
 pub const TABLE: &str = "corvette";
