@@ -1,5 +1,5 @@
 //! Every component in a process of its own: two API servers on one etcd, two controller managers, two schedulers, a
-//! runtime and a kubelet. Any of the doubled ones may be killed.
+//! runtime, a kubelet, a service proxy and cluster DNS. Any of the doubled ones may be killed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -16,6 +16,9 @@ const API: [u16; 2] = [6443, 7443];
 const CONTROLLERS: [u16; 2] = [10257, 11257];
 /// Ports of the schedulers.
 const SCHEDULERS: [u16; 2] = [10259, 11259];
+/// Ports of the service proxy and of cluster DNS, for health.
+const PROXY: u16 = 10256;
+const DNS: u16 = 10353;
 /// Longer than a lease lasts, on a busy machine.
 const TAKE_OVER: Duration = Duration::from_secs(90);
 
@@ -185,6 +188,9 @@ fn any_doubled_component_may_be_killed() {
     let runtime = ["--data-dir", &parts.file(""), "--image", image.to_str().unwrap()];
     let _runtime = parts.start("runtime", "runtime.log", &runtime);
     let _kubelet = parts.kubelet();
+    let pods = ["--cluster-cidr", "10.244.0.0/16"];
+    let _proxy = parts.follower("proxy", PROXY, API[1], &[&["--hostname-override", "node-1"], &pods[..]].concat());
+    let _dns = parts.follower("dns", DNS, API[1], &[&["--dns-address", Machine::ADDRESS], &pods[..]].concat());
 
     let web = "create deployment web --image=corvette.local/busybox:1 -- sleep 3600";
     parts.kubectl(API[0], web).success();
@@ -194,6 +200,16 @@ fn any_doubled_component_may_be_killed() {
     assert_eq!(said, "through the first\n");
     assert!(parts.kubectl(CONTROLLERS[0], "get --raw /healthz").success().contains("ok"));
     assert!(parts.kubectl(SCHEDULERS[0], "get --raw /readyz?verbose").success().contains("[+]ping ok"));
+    let lookup =
+        format!("exec deployment/web -- nslookup kubernetes.default.svc.cluster.local {}:10053", Machine::ADDRESS);
+    eventually("DNS answers pods", TAKE_OVER, || {
+        let answer = parts.kubectl(API[0], &lookup);
+        if answer.out.contains("Address: 10.96.0.1\n") { Ok(()) } else { Err(answer.out) }
+    });
+    assert!(parts.kubectl(PROXY, "get --raw /healthz").success().contains("ok"));
+    let services = ["list", "map", "ip", "corvette", "services"];
+    let map = run(parts.machine.command("nft").args(services), None).unwrap().success();
+    assert!(map.contains("10.96.0.1 . tcp . 443"), "{map}");
     let stranger = parts.as_user(Path::new("/dev/null"), SCHEDULERS[0], "get --raw /metrics --token=none").failure();
     assert!(stranger.contains("User \"system:anonymous\" cannot get path \"/metrics\""), "{stranger}");
 

@@ -64,7 +64,14 @@ fn addresses_lead_to_ready_pods() {
     assert_eq!(pods.len(), 3);
 
     // Every pod answers, whoever asks wherever.
-    for (who, address) in [(From::Pod("client"), "10.96.1.1"), (From::Machine, "172.30.0.1:30080")] {
+    let by_name = From::Pod("client");
+    for (who, address) in [
+        (From::Pod("client"), "10.96.1.1"),
+        (From::Machine, "172.30.0.1:30080"),
+        (by_name, "name"),
+        (by_name, "name.default"),
+        (by_name, "name.default.svc.cluster.local."),
+    ] {
         assert_eq!(answers_of_all(&cluster, who, address, &pods), pods, "{address}");
     }
     // A pod sees who asked. What came in through the node comes from there.
@@ -80,8 +87,18 @@ fn addresses_lead_to_ready_pods() {
         assert_eq!(kept.len(), 1, "{address}: {kept:?}");
     }
 
+    names_say_what_is_there(&cluster);
     stay_without_corvette(&mut cluster, &pods);
     follow_the_pods(&cluster);
+}
+
+/// Cluster DNS tells pods what they may ask for, and that there is nothing else.
+fn names_say_what_is_there(cluster: &Cluster) {
+    let lookup = |name: &str| cluster.kubectl_words(&["exec", "client", "--", "nslookup", "-type=srv", name], None);
+    let port = lookup("_https._tcp.kubernetes.default.svc.cluster.local").success();
+    assert!(port.contains("0 100 443 kubernetes.default.svc.cluster.local"), "{port}");
+    let nothing = lookup("_https._tcp.nothing.default.svc.cluster.local");
+    assert!(!nothing.ok && nothing.out.contains("NXDOMAIN"), "{nothing:?}");
 }
 
 /// The rules do their work while nobody cares for them, and are made again when another program flushed them.
@@ -131,7 +148,8 @@ enum From<'a> {
 }
 
 fn get(cluster: &Cluster, from: From<'_>, address: &str) -> Output {
-    assert!(address.starts_with("10.96.") || address.starts_with(Machine::ADDRESS));
+    let in_cluster = address.starts_with("10.96.") || address.starts_with("name");
+    assert!(in_cluster || address.starts_with(Machine::ADDRESS));
     let url = format!("http://{address}/");
     match from {
         From::Pod(pod) => cluster.kubectl_words(&["exec", pod, "--", "wget", "-q", "-O-", &url], None),

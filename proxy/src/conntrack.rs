@@ -2,7 +2,7 @@
 //!
 //! Connectionless protocols only: a client that goes on sending from one port would be sent to a target that is gone for ever.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use corvette_component::command::run;
@@ -21,15 +21,13 @@ pub(crate) struct Flows {
     target: Option<IpAddr>,
 }
 
-/// What is stale when `new` takes the place of `old`, both in the order of their names: flows to targets that a port no longer has, and
-/// all of a port that had no target, because they lead nowhere. Pure.
+/// What is stale when `new` takes the place of `old`: flows to targets that a port no longer has, and all of a port that had no target,
+/// because they lead nowhere. Pure.
 pub(crate) fn stale(old: &[Port], new: &[Port]) -> BTreeSet<Flows> {
-    let find = |ports: &[Port], wanted: &Port| {
-        ports.iter().find(|port| port.name == wanted.name && port.family == wanted.family).cloned()
-    };
+    let (old, new) = (connectionless(old), connectionless(new));
     let mut stale = BTreeSet::new();
-    for before in old.iter().filter(|port| port.protocol == "udp") {
-        let Some(after) = find(new, before) else {
+    for (key, before) in &old {
+        let Some(after) = new.get(key) else {
             stale.extend(flows(before, None));
             continue;
         };
@@ -37,12 +35,17 @@ pub(crate) fn stale(old: &[Port], new: &[Port]) -> BTreeSet<Flows> {
         let gone = before.targets().into_iter().filter(|target| !left.contains(target));
         stale.extend(gone.flat_map(|target| flows(before, Some(target.ip))));
     }
-    for after in new.iter().filter(|port| port.protocol == "udp" && !port.targets().is_empty()) {
-        if find(old, after).is_none_or(|before| before.targets().is_empty()) {
+    for (key, after) in new.iter().filter(|(_, port)| !port.targets().is_empty()) {
+        if old.get(key).is_none_or(|before| before.targets().is_empty()) {
             stale.extend(flows(after, None));
         }
     }
     stale
+}
+
+fn connectionless(ports: &[Port]) -> BTreeMap<(&str, Family), &Port> {
+    let udp = ports.iter().filter(|port| port.protocol == "udp");
+    udp.map(|port| ((port.name.as_str(), port.family), port)).collect()
 }
 
 fn flows(port: &Port, target: Option<IpAddr>) -> Vec<Flows> {

@@ -14,6 +14,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("durable", "corvette-store", "durable writes"),
     ("object", "corvette-api", "parsing, checking, patching, encoding one object"),
     ("cycle", "corvette-scheduler", "scheduling decisions"),
+    ("rules", "corvette-proxy", "rules of services after a change of one"),
     ("query", "corvette-dns", "DNS answers, changes of the zone, questions over UDP"),
 ];
 
