@@ -54,6 +54,8 @@ fn apply_and_look(cluster: &Cluster) {
     let said =
         cluster.kubectl_words(&["exec", &pod, "--", "sh", "-c", "echo $TOKEN; cat /www/index.html"], None).success();
     assert_eq!(said, "change-me\n<h1>Hello from Corvette</h1>\n");
+    let page = cluster.kubectl("exec deployment/web -- wget -q -O- http://web").success();
+    assert_eq!(page, "<h1>Hello from Corvette</h1>\n", "the Service, by its name");
     let token = "/var/run/secrets/kubernetes.io/serviceaccount/token";
     let token = cluster.kubectl_words(&["exec", &pod, "--", "cat", token], None).success();
     let review = format!("apiVersion: authentication.k8s.io/v1\nkind: TokenReview\nspec: {{token: {token}}}\n");
