@@ -12,6 +12,7 @@ use corvette_component::tasks::Tasks;
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::model::{self, Family, Place, Port};
 use crate::rules::{self, Change, Table};
@@ -28,8 +29,10 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 /// Index of EndpointSlices by `namespace/service`.
 const BY_SERVICE: &str = "service";
 
-/// What comes within this time of a change is carried out with it.
+/// What comes within this time of a change is carried out with it. Where the work takes long, it is gathered for twice as long as that,
+/// so that a large cluster in motion does not keep a processor busy, but not longer than upstream's least time between two.
 const GATHER: Duration = Duration::from_millis(10);
+const GATHER_MOST: Duration = Duration::from_secs(1);
 /// How often the rules are looked for, in case another program flushed them.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -48,12 +51,14 @@ async fn work(client: Client, config: Config, tasks: &Tasks) {
     informers.synced().await;
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
     loop {
+        let started = Instant::now();
         match proxy.sync().await {
             Ok(()) => {
                 backoff.reset();
+                let gather = (started.elapsed() * 2).clamp(GATHER, GATHER_MOST);
                 let changed = tokio::time::timeout(LOOK, proxy.watched.changed.notified()).await;
                 match changed {
-                    Ok(()) => tokio::time::sleep(GATHER).await,
+                    Ok(()) => tokio::time::sleep(gather).await,
                     Err(_) => proxy.look().await,
                 }
             }
