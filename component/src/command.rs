@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-/// How long a helper program may take.
+/// How long a helper program may take unless it is given another time.
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// A helper program failed.
@@ -33,6 +33,14 @@ pub async fn run(what: &str, command: &mut Command) -> Result<String, Error> {
 /// # Errors
 /// When it cannot be started, fails or does not end in time.
 pub async fn run_with(what: &str, command: &mut Command, input: &str) -> Result<String, Error> {
+    run_within(WITHIN, what, command, input).await
+}
+
+/// As [`run_with`], with a deadline of its own.
+///
+/// # Errors
+/// When it cannot be started, fails or does not end in time.
+pub async fn run_within(within: Duration, what: &str, command: &mut Command, input: &str) -> Result<String, Error> {
     let failed = |message: String| Error { program: what.to_owned(), message };
     command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let work = async {
@@ -46,9 +54,9 @@ pub async fn run_with(what: &str, command: &mut Command, input: &str) -> Result<
         }
         child.wait_with_output().await
     };
-    let output = match tokio::time::timeout(WITHIN, work).await {
+    let output = match tokio::time::timeout(within, work).await {
         Ok(output) => output.map_err(|error| failed(error.to_string()))?,
-        Err(_) => return Err(failed(format!("it has not ended after {} s", WITHIN.as_secs()))),
+        Err(_) => return Err(failed(format!("it has not ended after {} s", within.as_secs()))),
     };
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -1,11 +1,15 @@
 //! Runs nft.
 
-use corvette_component::command::{Error, run, run_with};
+use std::time::Duration;
+
+use corvette_component::command::{Error, run, run_within};
 use tokio::process::Command;
 
 use crate::model::Family;
 use crate::rules::{Change, TABLE};
 
+/// How long a transaction may take: nft took 10 s for all rules of 10,000 services on two busy processors.
+const WITHIN: Duration = Duration::from_secs(120);
 /// The program.
 const PROGRAM: &str = "nft";
 
@@ -57,5 +61,5 @@ pub(crate) async fn stands(family: Family) -> bool {
 }
 
 async fn tell(script: &str) -> Result<(), Error> {
-    run_with("nft", Command::new(PROGRAM).args(["-f", "-"]), script).await.map(drop)
+    run_within(WITHIN, "nft", Command::new(PROGRAM).args(["-f", "-"]), script).await.map(drop)
 }
