@@ -94,7 +94,7 @@ fn change_and_undo(cluster: &Cluster) {
         let deployment = get(cluster, "deployment/web");
         let status = &deployment["status"];
         let ready = status["readyReplicas"].as_i64().unwrap_or(0);
-        assert!(ready >= 3, "{status}");
+        assert!(ready >= 3, "{status}\n{}", cluster.kubectl("get pods,replicasets,events -o wide").out);
         let done = status["updatedReplicas"] == 4
             && status["replicas"] == 4
             && ready == 4

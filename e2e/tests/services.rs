@@ -131,8 +131,10 @@ fn follow_the_pods(cluster: &Cluster) {
     until("the new pod answers", || get(cluster, From::Pod("client"), "10.96.1.1").ok);
     cluster.kubectl("delete service name sticky").success();
     until("the port is closed", || !get(cluster, From::Machine, "172.30.0.1:30080").ok);
-    let rules = run(cluster.machine().command("nft").args(["list", "ruleset"]), None).unwrap().success();
-    assert!(!rules.contains("default/name") && !rules.contains("default/sticky"), "{rules}");
+    until("no rule is left of them", || {
+        let rules = run(cluster.machine().command("nft").args(["list", "ruleset"]), None).unwrap().success();
+        !rules.contains("default/name") && !rules.contains("default/sticky")
+    });
 }
 
 /// Waits until something is so.
