@@ -41,7 +41,8 @@ fn shrink_old(observed: &Observed, new: &ReplicaSet) -> Vec<Step> {
         *size -= unhealthy;
         removed += unhealthy;
     }
-    let mut spare = (sum(&observed.sets, available) - least).max(0);
+    // A set that was just shrunk still tells of pods that are to go: they are not there to be relied on.
+    let mut spare = (sum(&observed.sets, |set| available(set).min(size(set))) - least).max(0);
     for size in &mut sizes {
         let gone = (*size).min(spare);
         *size -= gone;
