@@ -18,6 +18,8 @@ pub struct Error {
     pub program: String,
     /// What it printed on its error stream, in one line.
     pub message: String,
+    /// It is not installed.
+    pub missing: bool,
 }
 
 /// Runs a program to its end and gives what it printed; `what` names it in errors.
@@ -41,10 +43,13 @@ pub async fn run_with(what: &str, command: &mut Command, input: &str) -> Result<
 /// # Errors
 /// When it cannot be started, fails or does not end in time.
 pub async fn run_within(within: Duration, what: &str, command: &mut Command, input: &str) -> Result<String, Error> {
-    let failed = |message: String| Error { program: what.to_owned(), message };
+    let failed = |message: String| Error { program: what.to_owned(), message, missing: false };
     command.kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        Error { missing, ..failed(error.to_string()) }
+    })?;
     let work = async {
-        let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
             match stdin.write_all(input.as_bytes()).await {
                 // It has ended without reading; what it says about that counts.

@@ -22,7 +22,7 @@ use crate::{dns, machine, node, plane};
 /// Addresses of pods; this node's part of them.
 pub const POD_CIDR: &str = "10.244.0.0/24";
 /// All addresses of pods, for what must not be taken for the node's own.
-pub const CLUSTER_CIDR: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 244, 0, 0), 16);
+pub const CLUSTER_CIDR: Network = Network { address: IpAddr::V4(Ipv4Addr::new(10, 244, 0, 0)), prefix: 16 };
 /// Which of the services' addresses is cluster DNS', from 0: `10.96.0.10`, as kubeadm's.
 const DNS_INDEX: u32 = 9;
 /// Issuer of service account tokens, as kubeadm names it.
@@ -74,13 +74,15 @@ impl Cluster {
         progress.done("control plane", "controllers and scheduler");
 
         let client = corvette_client::in_process(api.local(UserInfo::new("system:kube-proxy", &[])), "kube-proxy");
-        let pods = Network { address: CLUSTER_CIDR.0.into(), prefix: CLUSTER_CIDR.1 };
-        let config =
-            corvette_proxy::Config { node_name: node_name.clone(), cluster: vec![pods], masquerade_egress: true };
+        let config = corvette_proxy::Config {
+            node_name: node_name.clone(),
+            cluster: vec![CLUSTER_CIDR],
+            masquerade_egress: true,
+        };
         plane::proxy(client, config, tasks).await?;
         progress.done("service proxy", "nftables");
         let client = corvette_client::in_process(api.local(UserInfo::new("system:kube-dns", &[])), "kube-dns");
-        let clients = subjects.api_ips.iter().copied().map(Network::of).chain([pods]).collect();
+        let clients = subjects.api_ips.iter().copied().map(Network::of).chain([CLUSTER_CIDR]).collect();
         let dns_at = SocketAddr::new(node_ip, dns::PORT);
         let dns_at = dns::start(client, dns_at, clients, Path::new("/etc/resolv.conf"), tasks).await?;
         progress.done("cluster DNS", &dns_at.to_string());

@@ -54,6 +54,11 @@ const CLIENTS: &[Client] = &[
     Client { file: "kubelet", user: |subjects| node_user(&subjects.node), group: Some("system:nodes") },
 ];
 
+/// Names of the kubeconfigs that a data directory has.
+pub fn kubeconfigs() -> impl Iterator<Item = &'static str> {
+    CLIENTS.iter().map(|client| client.file)
+}
+
 /// Name of a node as a user.
 pub fn node_user(node: &str) -> String {
     format!("system:node:{node}")

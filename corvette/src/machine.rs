@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Result, bail};
+use corvette_component::network::Network;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::SockaddrStorage;
@@ -20,7 +21,7 @@ pub fn addresses() -> Vec<IpAddr> {
 
 /// The node's own address: that of the interface packets would leave by, else the first that is not loopback. Nothing is sent:
 /// connecting a datagram socket only asks the kernel for a route.
-pub fn node_address(pods: (Ipv4Addr, u8)) -> IpAddr {
+pub fn node_address(pods: Network) -> IpAddr {
     let routed = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
         .and_then(|socket| socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr()))
         .map(|local| local.ip());
@@ -28,7 +29,7 @@ pub fn node_address(pods: (Ipv4Addr, u8)) -> IpAddr {
         Ok(ip) if !ip.is_loopback() && !ip.is_unspecified() => ip,
         _ => addresses()
             .into_iter()
-            .find(|ip| ip.is_ipv4() && !ip.is_loopback() && !within(*ip, pods))
+            .find(|ip| ip.is_ipv4() && !ip.is_loopback() && !pods.contains(*ip))
             .unwrap_or(Ipv4Addr::LOCALHOST.into()),
     }
 }
@@ -49,12 +50,6 @@ pub fn hostname() -> String {
         .map(|name| name.trim().to_ascii_lowercase())
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "localhost".to_owned())
-}
-
-fn within(ip: IpAddr, (base, length): (Ipv4Addr, u8)) -> bool {
-    let IpAddr::V4(ip) = ip else { return false };
-    let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
-    u32::from(ip) & mask == u32::from(base) & mask
 }
 
 fn address(storage: &SockaddrStorage) -> Option<IpAddr> {

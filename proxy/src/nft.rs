@@ -6,7 +6,7 @@ use corvette_component::command::{Error, run, run_within};
 use tokio::process::Command;
 
 use crate::model::Family;
-use crate::rules::{Change, TABLE};
+use crate::rules::{self, Change};
 
 /// How long a transaction may take: nft took 10 s for all rules of 10,000 services on two busy processors.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -19,11 +19,9 @@ const PROGRAM: &str = "nft";
 /// What keeps it from working, with what to do.
 pub async fn check() -> Result<(), Error> {
     let listed = run("nft list tables", Command::new(PROGRAM).args(["list", "tables"])).await;
-    listed.map(drop).map_err(|error| match std::process::Command::new(PROGRAM).arg("--version").output() {
-        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
-            Error { message: "the program is not installed (package nftables)".to_owned(), ..error }
-        }
-        _ => error,
+    listed.map(drop).map_err(|error| match error.missing {
+        true => Error { message: "the program is not installed (package nftables)".to_owned(), ..error },
+        false => error,
     })
 }
 
@@ -32,12 +30,12 @@ pub async fn check() -> Result<(), Error> {
 /// # Errors
 /// When nft refuses.
 pub async fn clean() -> Result<(), Error> {
-    let asked = Command::new(PROGRAM).arg("--version").output().await;
-    if asked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        return Ok(());
-    }
     // `delete` of a table that is not there would fail; `add` of one that is there does nothing.
-    tell(&["ip", "ip6"].map(|ip| format!("add table {ip} {TABLE}\ndelete table {ip} {TABLE}\n")).concat()).await
+    let removal = Family::ALL.map(rules::name).map(|name| format!("add table {name}\ndelete table {name}\n"));
+    match tell(&removal.concat()).await {
+        Err(error) if error.missing => Ok(()),
+        done => done,
+    }
 }
 
 /// Carries out a change.
@@ -55,8 +53,8 @@ pub(crate) async fn apply(change: &Change) -> Result<(), Error> {
 
 /// Whether the table of a family is as it was left, as far as one chain tells: another program may have flushed all rules.
 pub(crate) async fn stands(family: Family) -> bool {
-    let ip = if family == Family::V4 { "ip" } else { "ip6" };
-    let listed = run("nft list chain", Command::new(PROGRAM).args(["list", "chain", ip, TABLE, "to-services"])).await;
+    let chain = format!("{} to-services", rules::name(family));
+    let listed = run("nft list chain", Command::new(PROGRAM).args(["list", "chain"]).args(chain.split(' '))).await;
     listed.is_ok_and(|text| text.contains("vmap"))
 }
 

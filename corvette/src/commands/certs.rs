@@ -7,7 +7,7 @@ use clap::Args;
 use corvette_apiserver::services::Cidr;
 
 use super::DataDir;
-use crate::identity::{Identity, Subjects};
+use crate::identity::{self, Identity, Subjects};
 use crate::instance::Instance;
 use crate::layout::Layout;
 use crate::progress::say;
@@ -54,7 +54,7 @@ pub fn run(flags: &Flags) -> Result<()> {
     let identity = Identity::load_or_create(&layout, &Subjects { node, node_ip, api_names, api_ips, server }, None)?;
     say(&format!("certificates in {}", layout.pki().display()));
     say(&format!("authority {}", identity.ca.display()));
-    for client in ["admin", "controller-manager", "scheduler", "proxy", "dns", "kubelet"] {
+    for client in identity::kubeconfigs() {
         say(&format!("kubeconfig {}", layout.kubeconfig(client).display()));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Chain, TABLE, Table, words};
+use super::{Chain, Table};
 use crate::model::Family;
 
 /// Two transactions: the second takes away what nothing leads to any more after the first. Kernels before 6.2 refuse both in one.
@@ -22,7 +22,7 @@ impl Change {
 
     /// Makes the table anew, whatever was there.
     pub fn anew(family: Family, table: &Table) -> Self {
-        let name = format!("{} {TABLE}", words(family).ip);
+        let name = super::name(family);
         let mut whole = Self::between(family, &Table::default(), table);
         whole.first = format!("add table {name}\ndelete table {name}\nadd table {name}\n{}", whole.first);
         whole
@@ -30,7 +30,7 @@ impl Change {
 
     /// Makes `new` of `old`.
     pub fn between(family: Family, old: &Table, new: &Table) -> Self {
-        let name = format!("{} {TABLE}", words(family).ip);
+        let name = super::name(family);
         Self { first: additions(&name, old, new), then: removals(&name, old, new) }
     }
 }

@@ -59,6 +59,11 @@ fn words(family: Family) -> Words {
     }
 }
 
+/// The table of a family as nft is told it: family and name.
+pub fn name(family: Family) -> String {
+    format!("{} {TABLE}", words(family).ip)
+}
+
 /// The table of a family. Ports of the other are left out.
 pub fn table(ports: &[Port], family: Family, config: &Config) -> Table {
     let words = words(family);

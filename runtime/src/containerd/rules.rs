@@ -18,11 +18,10 @@ const SHARED: [&str; 3] = [PODS, "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-SETMARK"];
 /// # Errors
 /// [`Error::Command`] when they cannot be changed. Without the program that the plugin uses there are none.
 pub(super) async fn remove(network: &str) -> Result<(), Error> {
-    let asked = Command::new("iptables-save").arg("--version").output().await;
-    if asked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        return Ok(());
-    }
-    let saved = run("iptables-save", Command::new("iptables-save").args(["-t", "nat"])).await?;
+    let saved = match run("iptables-save", Command::new("iptables-save").args(["-t", "nat"])).await {
+        Err(error) if error.missing => return Ok(()),
+        saved => saved?,
+    };
     let Some(changes) = removal(&saved, network) else { return Ok(()) };
     run_with("iptables-restore", Command::new("iptables-restore").args(["--noflush", "--wait"]), &changes).await?;
     Ok(())

@@ -138,7 +138,8 @@ async fn run<F: Future<Output = io::Result<()>>>(
     mut command: Command,
     feed: impl FnOnce(Option<tokio::process::ChildStdin>) -> F,
 ) -> Result<(), containerd::Error> {
-    let failed = |message: String| containerd::Error::from(command::Error { program: what.to_owned(), message });
+    let failed =
+        |message: String| containerd::Error::from(command::Error { program: what.to_owned(), message, missing: false });
     command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let fed = feed(child.stdin.take());
